@@ -1,0 +1,21 @@
+# `make` sets everything up and runs the default study; `make test` sets everything up and runs the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: run setup test
+
+run: setup
+	dvc repro
+
+setup: $(BIN)/.installed
+
+$(BIN)/.installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+test: setup
+	ruff check .
+	ruff format --check .
+	pytest

@@ -1,0 +1,43 @@
+"""One network learns from the dump of another."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import torch
+from torch import nn
+
+from distill import dumps, fit, losses
+from distill.batches import Batches
+
+
+def distil(
+    student: nn.Module,
+    *,
+    dump: str,
+    train: Batches,
+    dev: Batches,
+    feature_distance: Callable[..., torch.Tensor],
+    temperature: int,
+    softening: str,
+    weights: Mapping[str, float],
+    **settings,
+) -> pd.DataFrame:
+    """Train `student` (for the paper: assistant or student) on the labels and on the dump at path `dump`.
+
+    Epoch e shows view e mod V, the very pixels that the dump describes. `temperature` to `weights` are those of
+    `losses.distillation`, `settings` those of `fit.fit`, whose history comes back.
+    """
+    teacher = dumps.read(dump, names=train.split.names, recipe=train.recipe, image_id=train.split.image_id)
+
+    def loss(outputs, *, rows, view, labels):
+        return losses.distillation(
+            student=outputs,
+            teacher=teacher.at(rows, view, train.device),
+            labels=labels,
+            temperature=temperature,
+            softening=softening,
+            feature_distance=feature_distance,
+            weights=weights,
+        )
+
+    return fit.fit(student, train=train, dev=dev, loss=loss, views=train.recipe["count"], **settings)

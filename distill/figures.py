@@ -1,0 +1,141 @@
+"""The pictures of what is reported. Each function draws one PNG at `path`, of equal bytes for equal input.
+
+Data as in `metrics.py`: `labels` (N, K) of 1, 0 or NaN, `probabilities` (N, K), `names` of the K labels.
+"""
+
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from distill import auroc, metrics, png
+from distill.auroc import by_label, has_both, mean_defined
+
+# Okabe & Ito 2008, told apart with any colour vision; their yellow is left out, too faint on white.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
+# Fourteen labels are more than anyone can tell apart by colour: seven colours, then the same dashed.
+LINES = [
+    {"color": colour, "linestyle": style}
+    for style in ("-", (0, (4, 2)))
+    for colour in (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+]
+
+
+def roc(path: str | Path, *, names: list[str], labels: np.ndarray, probabilities: np.ndarray, title: str) -> None:
+    """One receiver operating characteristic a label, its AUROC in the legend (a dash where it has none)."""
+    figure, axes = _square(title, "false positive rate", "true positive rate (recall)")
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+    areas = auroc.per_label(labels, probabilities)
+    for (truth, score), line in zip(by_label(labels, probabilities), _lines(names, areas), strict=True):
+        x, y = roc_curve(truth, score)[:2] if has_both(truth) else ([], [])
+        axes.plot(x, y, **line)
+    _legend(axes, f"AUROC, mean {_number(mean_defined(areas))}")
+    png.save(figure, path)
+
+
+def precision_recall(
+    path: str | Path, *, names: list[str], labels: np.ndarray, probabilities: np.ndarray, title: str
+) -> None:
+    """One precision-recall curve a label, its average precision in the legend (a dash where it has none)."""
+    figure, axes = _square(title, "recall", "precision")
+    areas = metrics.average_precision(labels, probabilities)
+    for (truth, score), line in zip(by_label(labels, probabilities), _lines(names, areas), strict=True):
+        y, x = precision_recall_curve(truth, score)[:2] if has_both(truth) else ([], [])
+        # Steps, because average precision is the area below steps (no interpolation between points).
+        axes.plot(x, y, drawstyle="steps-post", **line)
+    _legend(axes, f"Average precision, mean {_number(mean_defined(areas))}")
+    png.save(figure, path)
+
+
+def calibration(
+    path: str | Path, *, names: list[str], labels: np.ndarray, probabilities: np.ndarray, title: str
+) -> None:
+    """Reliability: the share of positives over the predicted probability, all labels pooled and one by one.
+
+    Below it, how many entries stand in each bin. A label's bin of fewer than ten entries is not drawn.
+    """
+    figure, axes = _square(title, "", "share of positives", below=0.9)
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+    per_label = list(by_label(labels, probabilities))
+    errors = [metrics.calibration_error(*known) for known in per_label]
+    for known, line in zip(per_label, _lines(names, errors), strict=True):
+        axes.plot(*_bins(*known, at_least=10), **line | {"linewidth": 0.9, "alpha": 0.8})
+    pooled = np.concatenate([truth for truth, _ in per_label]), np.concatenate([p for _, p in per_label])
+    pooled_error = _number(metrics.calibration_error(*pooled))
+    axes.plot(*_bins(*pooled, at_least=1), "o-", color="0.25", linewidth=3, label=f"{pooled_error}  all pooled")
+    _legend(axes, f"Calibration error, mean {_number(mean_defined(errors))}")
+    _histogram_below(axes, metrics.reliability(*pooled)[0])
+    png.save(figure, path)
+
+
+def _bins(truth, probability, *, at_least):
+    size, predicted, observed = metrics.reliability(truth, probability)
+    return predicted[size >= at_least], observed[size >= at_least]
+
+
+def _histogram_below(axes, sizes):
+    below = axes.inset_axes([0, -0.22, 1, 0.18], sharex=axes)
+    centres = (np.arange(len(sizes)) + 0.5) / len(sizes)
+    bars = below.bar(centres, sizes, width=0.9 / len(sizes), color="0.75")
+    below.bar_label(bars, [f"{size:,}" for size in sizes], size=7)
+    below.set(xlabel="predicted probability", ylabel="entries", yticks=[], ylim=(0, 1.3 * max(sizes)))
+    below.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelbottom=False)
+
+
+def cooccurrence(
+    path: str | Path,
+    *,
+    names: list[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    title: str,
+) -> None:
+    """`metrics.cooccurrence` in shades, the shares in per cent; blank where there is no image."""
+    shares = metrics.cooccurrence(labels, probabilities >= thresholds)  # (K + 1, K)
+    images = [*(labels == 1).sum(axis=0), (labels == 0).all(axis=1).sum()]
+    side = 2.2 + 0.42 * len(names)
+    figure = Figure(figsize=(max(5, side + 0.9), side), layout="constrained")
+    figure.suptitle(title, size=11)
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text, colour = f"{share:.0%}".rstrip("%"), "white" if share > 0.55 else "black"
+        axes.text(column, row, "" if np.isnan(share) else text, color=colour, ha="center", va="center", size=8)
+    axes.axhline(len(names) - 0.5, color="0.5", linewidth=1)
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    rows = [f"{name} ({count})" for name, count in zip([*names, "none"], images, strict=True)]
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set(xlabel="answered, % of the row's images", ylabel="true label (images)")
+    png.save(figure, path)
+
+
+def _square(title, across, up, *, below=0.0):
+    """A figure with the unit square, room for a legend at its right, and inches to spare `below` it."""
+    width, height, side = 8.2, 5.2 + below, 4.3
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes([0.65 / width, (0.55 + below) / height, side / width, side / height])
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=across, ylabel=up)
+    axes.set_title(title, loc="left", size=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _lines(names, values):
+    """How each label's line is drawn, and its legend entry: the number, then the name."""
+    return [
+        {"label": f"{_number(value)}  {name}", "linewidth": 1.5, **line}
+        for name, value, line in zip(names, values, cycle(LINES), strict=False)
+    ]
+
+
+def _number(value):
+    return "   –    " if value is None else f"{value:.3f}"
+
+
+def _legend(axes, title):
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, title=title, alignment="left", fontsize=9)

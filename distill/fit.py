@@ -1,0 +1,99 @@
+"""The one training loop. The loss is passed in; the weights of the best epoch on dev come out."""
+
+import copy
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from distill import auroc, inference
+from distill.batches import Batches
+from distill.errors import BadInput
+from distill.hard_loss import hard_bce
+
+Loss = Callable[..., tuple[torch.Tensor, dict[str, torch.Tensor]]]
+
+
+def fit(
+    network: nn.Module,
+    *,
+    train: Batches,
+    dev: Batches,
+    loss: Loss,
+    seed: int,
+    title: str,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    schedule: str,
+    views: int | None = None,
+) -> pd.DataFrame:
+    """Train `network` in place by Adam (paper, section 4) and leave it with the weights of its best epoch.
+
+    `loss(outputs, rows=, view=, labels=)` takes what the network gave for a batch and returns the total and its
+    parts by name. Epoch e trains on view e mod `views`, or on view e, never seen before, if `views` is None.
+    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows. The best epoch is the one of highest
+    macro AUROC on dev, then of lowest loss there; where no label has both answers on dev the loss alone decides.
+
+    Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss` and `dev_auroc`.
+    Raises BadInput when the loss is no longer finite.
+    """
+    steps = math.ceil(len(train.split.rows) / batch_size)
+    optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
+    factor = cosine(epochs * steps) if schedule == "cosine" else lambda _: 1.0
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def step(rows: np.ndarray, view: int) -> dict[str, torch.Tensor]:
+        outputs = network(train.images(rows, view))
+        total, parts = loss(outputs, rows=rows, view=view, labels=train.labels(rows))
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        scheduler.step()
+        return {name: part.detach() for name, part in {"loss": total, **parts}.items()}
+
+    history, best, best_weights = [], (-math.inf, -math.inf), network.state_dict()
+    with tqdm(total=epochs * steps, desc=title, unit="batch", disable=None, leave=False) as bar:
+        for epoch in range(epochs):
+            network.train()  # inference at the end of every epoch has switched it off
+            parts = []
+            for rows in shuffled(train.split.rows, steps, seed=seed, epoch=epoch):
+                parts.append(step(rows, epoch % views if views else epoch))
+                bar.update()
+            history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev)})
+            score = (history[-1]["dev_auroc"] or 0.0, -history[-1]["dev_loss"])
+            bar.set_postfix(dev_auroc=f"{score[0]:.3f}")
+            if score > best:
+                best, best_weights = score, copy.deepcopy(network.state_dict())
+    network.load_state_dict(best_weights)
+    print(f"{title}: AUROC on dev {best[0]:.4f}")
+    return pd.DataFrame(history)
+
+
+def shuffled(rows: np.ndarray, steps: int, *, seed: int, epoch: int) -> list[np.ndarray]:
+    """The rows (M,) in the order of one epoch, cut into `steps` batches whose sizes differ by at most one."""
+    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(rows)
+    return np.array_split(order, steps)
+
+
+def cosine(steps: int) -> Callable[[int], float]:
+    """The share of the learning rate at each step: from one to zero along half a cosine."""
+    return lambda step: (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _means(parts: list[dict[str, torch.Tensor]], title: str, epoch: int) -> dict[str, float]:
+    means = {name: torch.stack([part[name] for part in parts]).mean().item() for name in parts[0]}
+    if not math.isfinite(means["loss"]):
+        raise BadInput(f"{title}: epoch {epoch}: loss {means['loss']}, expected a finite one: lower lr? {means}")
+    return means
+
+
+def _score(network: nn.Module, dev: Batches) -> dict[str, float | None]:
+    logits = inference.logits(network, dev)
+    loss = hard_bce(logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.split.labels))
+    return {"dev_loss": loss.item(), "dev_auroc": auroc.macro(dev.split.labels, logits)}

@@ -1,0 +1,106 @@
+"""The networks: images in, `(logits, features)` out. No hooks: timm gives both in one forward.
+
+Shapes: B batch, H height and width, K labels, C channels, g grid.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import timm
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from distill.errors import BadInput
+
+LOCAL_WEIGHTS = Path("data/weights")
+
+
+def to_grid(features: torch.Tensor, grid: int) -> torch.Tensor:
+    """Average-pool (B, C, h, w) to (B, C, g, g), scaled to a root mean square of one for each image.
+
+    The scale of a feature map is an accident of the weights, which batch norm leaves free: comparing it would
+    teach nothing, and float16 could not always hold it.
+    """
+    pooled = F.adaptive_avg_pool2d(features, grid)
+    return pooled * (pooled.square().mean((1, 2, 3), keepdim=True) + 1e-12).rsqrt()
+
+
+class Backbone(nn.Module):
+    """Any timm backbone with feature maps, for grey images."""
+
+    def __init__(self, name: str, *, outputs: int, levels: Sequence[int], grid: int, pretrained: bool = False) -> None:
+        super().__init__()
+        self.network = _timm(name, outputs=outputs, pretrained=pretrained)
+        self.levels, self.grid = list(levels), grid
+        stages = len(getattr(self.network, "feature_info", ()))
+        if not hasattr(self.network, "forward_intermediates") or stages <= max(levels):
+            raise BadInput(f"backbone {name}: has {stages} levels of feature maps, expected levels {self.levels}")
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """(B, 1, H, H) -> logits (B, K), three feature maps (B, C, g, g)."""
+        final, features = self.network.forward_intermediates(images, indices=self.levels)
+        return self.network.forward_head(final), [to_grid(level, self.grid) for level in features]
+
+
+class Ensemble(nn.Module):
+    """Several backbones as one: mean logits, and their channels side by side."""
+
+    def __init__(self, members: Sequence[Backbone]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """(B, 1, H, H) -> logits (B, K), three feature maps (B, sum of C, g, g)."""
+        logits, features = zip(*(member(images) for member in self.members), strict=True)
+        levels = zip(*features, strict=True)
+        return torch.stack(logits).mean(0), [torch.cat(level, 1) for level in levels]
+
+
+class Student(nn.Module):
+    """The paper's three blocks: 64 @ 5×5, 64 @ 3×3, 128 @ 3×3, then linear (section 3).
+
+    The paper gives no strides, pooling or normalisation. Ours: batch norm after every convolution, stride 2 in
+    the first block, max-pooling by 2 after the first and the second, global average before the linear layer.
+    """
+
+    def __init__(self, *, outputs: int, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.block1 = _block(1, 64, kernel=5, stride=2)
+        self.block2 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 64, kernel=3, stride=1))
+        self.block3 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 128, kernel=3, stride=1))
+        self.linear = nn.Linear(128, outputs)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """(B, 1, H, H) -> logits (B, K), the outputs of the three blocks (B, 64 | 64 | 128, g, g)."""
+        first = self.block1(images)
+        second = self.block2(first)
+        third = self.block3(second)
+        features = [to_grid(level, self.grid) for level in (first, second, third)]
+        return self.linear(third.mean((2, 3))), features
+
+
+def _block(inputs: int, channels: int, *, kernel: int, stride: int) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
+
+
+def _timm(name: str, *, outputs: int, pretrained: bool) -> nn.Module:
+    """A timm network; its weights are those at `data/weights/<name>.safetensors`, else the hub's."""
+    if not timm.is_model(name):
+        nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
+        raise BadInput(f"backbone {name!r}: unknown to timm" + (f", did you mean {nearest[0]}?" if nearest else ""))
+    file = LOCAL_WEIGHTS / f"{name}.safetensors"
+    local = {"file": str(file)} if file.exists() else None
+    try:
+        return timm.create_model(
+            name, pretrained=pretrained, pretrained_cfg_overlay=local, num_classes=outputs, in_chans=1
+        )
+    except Exception as error:  # the hub's client raises whatever its transport raises
+        if not pretrained:
+            raise
+        what = f"{file} does not fit" if local else "no pretrained weights from the hub"
+        reason = str(error).strip().partition("\n")[0]
+        raise BadInput(f"backbone {name}: {what} ({reason}); put them at {file}, or set pretrained: false") from None

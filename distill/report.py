@@ -1,0 +1,83 @@
+"""Everything that a number must carry, in one nested report: what `metrics/<network>.json` says.
+
+Data as in `metrics.py`: `labels` (N, K) of 1, 0 or NaN (no say), `probabilities` (N, K) in 0..1, `names` of the
+K labels.
+"""
+
+import numpy as np
+
+from distill import auroc, bootstrap
+from distill.auroc import by_label, mean_defined
+from distill.metrics import average_precision, averages, calibration_error, counts
+
+AVERAGES = ("micro", "macro", "weighted")
+
+
+def report(
+    *,
+    names: list[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    constant: np.ndarray,
+    patients: np.ndarray,
+    seed: int,
+    resamples: int = 500,
+) -> dict:
+    """Everything that a number must carry (DESIGN.md, section 8), nested, and ready for `write_json`.
+
+    `thresholds` (K,) is what the function of that name chose on dev, and `constant` (K,) of bools what
+    `constant_answer` did. A number that the data does not define is None. `*_low` and `*_high` bound a 95 %
+    bootstrap interval over patients. Raises ValueError if shapes differ or a probability is NaN where its
+    label is known.
+    """
+
+    def named(values):
+        return dict(zip(names, values, strict=True))
+
+    weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
+    return {
+        "images": len(labels),
+        "patients": len(np.unique(patients)),
+        "auroc": {
+            "macro": auroc.macro(labels, probabilities),
+            **bootstrap.interval("macro", bootstrap.macro_auroc(labels, probabilities, weights)),
+            "per_label": named(auroc.per_label(labels, probabilities)),
+        },
+        "average_precision": _summary(named(average_precision(labels, probabilities))),
+        **_decisions(labels, probabilities >= thresholds, weights, named),
+        "threshold": named(thresholds.tolist()),
+        "calibration_error": _summary(named([calibration_error(*known) for known in by_label(labels, probabilities)])),
+        "positives": named((labels == 1).sum(axis=0).tolist()),
+        "constant": _constant(labels, constant, named),
+    }
+
+
+def _decisions(labels, decided, weights, named):
+    """Precision, recall and F1 of the report, with intervals, and per label where it has a positive."""
+    point, resampled = averages(*counts(labels, decided)), averages(*counts(labels, decided, weights))
+    defined = (labels == 1).any(axis=0)
+    return {
+        score: {
+            **{average: float(values[average]) for average in AVERAGES},
+            **bootstrap.interval("micro", resampled[score]["micro"]),
+            **bootstrap.interval("macro", resampled[score]["macro"]),
+            "per_label": named(np.where(defined, values["per_label"], None).tolist()),
+        }
+        for score, values in point.items()
+    }
+
+
+def _summary(per_label):
+    return {"macro": mean_defined(per_label.values()), "per_label": per_label}
+
+
+def _constant(labels, answer, named):
+    """What the constant answer scores. It ranks nothing, so its average precision is the prevalence."""
+    scores = averages(*counts(labels, answer))
+    ranked = average_precision(labels, np.zeros(labels.shape))
+    return {
+        "answers": ", ".join(name for name, present in named(answer).items() if present),
+        **{score: {average: float(scores[score][average]) for average in AVERAGES} for score in scores},
+        "average_precision": {"macro": mean_defined(ranked)},
+    }

@@ -1,0 +1,87 @@
+"""`data/models/*.safetensors`: weights and a JSON header that says what they are. No pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from distill.atomic import atomic
+from distill.errors import BadInput
+from distill.models import Backbone, Ensemble, Student
+from distill.prepared import Split
+
+
+@dataclass(frozen=True)
+class Header:
+    """What must be known to use a network: what it is, what goes in and what comes out."""
+
+    network: str  # teacher, assistant or student
+    backbones: list[str]  # as timm names them; none for the student
+    labels: list[str]
+    size: int  # height and width of the images, in pixels
+    mean: float  # of the train images, grey values in 0..1
+    std: float
+    levels: list[int]
+    grid: int
+    study: str
+    seed: int
+
+    @classmethod
+    def of(cls, split: Split, **rest) -> "Header":
+        """The header of a network for the images and labels of `split`."""
+        data = {"labels": split.names, "size": split.size, "mean": split.mean, "std": split.std}
+        return cls(**data, study=split.study, **rest)
+
+
+def build(header: Header, *, pretrained: bool = False) -> nn.Module:
+    """The network that the header describes, freshly initialised from torch's global generator."""
+    if not header.backbones:
+        return _fast(Student(outputs=len(header.labels), grid=header.grid))
+    shape = {"outputs": len(header.labels), "levels": header.levels, "grid": header.grid}
+    members = [Backbone(name, **shape, pretrained=pretrained) for name in header.backbones]
+    return _fast(Ensemble(members))
+
+
+def _fast(network: nn.Module) -> nn.Module:
+    """The layout that convolutions are fastest in; on a CPU the student trains twice as fast (LOG.md)."""
+    return network.to(memory_format=torch.channels_last)
+
+
+def save(path: str | Path, network: nn.Module, header: Header) -> None:
+    """Write weights and header, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic(path) as partial:
+        # one key only: safetensors writes several in random order
+        save_file(tensors, partial, metadata={"rayling": json.dumps(asdict(header))})
+
+
+def load(path: str | Path, *, split: Split) -> tuple[nn.Module, Header]:
+    """The network in inference mode, on the CPU, and its header.
+
+    Raises BadInput if the file is none of ours, or was made for other labels or pixels than those of `split`.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = Header(**json.loads((file.metadata() or {})["rayling"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network = build(header)
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInput(f"{path}: no network of this project: {reason}; expected what a train stage writes") from None
+    expected = Header.of(
+        split, **{key: getattr(header, key) for key in ("network", "backbones", "levels", "grid", "seed")}
+    )
+    if header != expected:
+        raise BadInput(f"{path}: made for {header}, expected {expected}")
+    return network.eval(), header
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,34 @@
+"""Check params.yaml as a whole, before DVC takes away what a later stage would have to write again.
+
+Every stage that reads parameters depends on data/checked, whose bytes never change: a right value reruns nothing
+because of it, a wrong one stops the run while all outputs still stand.
+"""
+
+from pathlib import Path
+
+from distill import params
+from distill.atomic import atomic
+from distill.errors import BadInput
+
+
+def main() -> None:
+    """Refuse what is wrong, in one line; else write data/checked."""
+    study = params.read("study", "temperature", "learn_from", "seed", "student_seed", "phantom", "studies").study
+    refuse_missing(Path("data/raw") / study, study)
+    with atomic("data/checked") as path:
+        path.write_text("params.yaml is valid\n")
+
+
+def refuse_missing(root: Path, study: str) -> None:
+    """Raise BadInput if there are no X-rays for the study: not here, not in DVC, and not prepared before.
+
+    Who has pulled what `prepare` wrote needs no raw data: then dvc.lock knows the folder.
+    """
+    lock = Path("dvc.lock")
+    prepared = lock.exists() and f"path: {root.as_posix()}\n" in lock.read_text()
+    if not (study == "phantom" or prepared or root.exists() or root.with_name(f"{study}.dvc").exists()):
+        raise BadInput(f"{root}: not found, expected a folder or a link to one, in the layout of study {study!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Evaluate one network: `python -m stages.evaluate teacher` (or `assistant`, `student`).
+
+Paper, section 5. Thresholds are chosen on dev; test is read once, here.
+Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json and plots/evaluation/<name>/.
+"""
+
+import sys
+
+from scipy.special import expit
+
+from distill import figures, inference, metrics, params, runtime, weights
+from distill.atomic import write_json
+from distill.batches import Batches
+from distill.cost import cost
+from distill.report import report
+
+
+def main(name: str) -> None:
+    """Run the network over dev and test; report and draw what it is worth."""
+    p = params.read("seed")
+    dev, test = (Batches("data/prepared.h5", split, device=runtime.start(p.seed)) for split in ("dev", "test"))
+    network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
+    network.to(test.device)
+    on_dev, on_test = (expit(inference.logits(network, split, title=name)) for split in (dev, test))
+
+    answers = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
+    thresholds = metrics.thresholds(dev.split.labels, on_dev)
+    scores = report(
+        **answers,
+        thresholds=thresholds,
+        constant=metrics.constant_answer(dev.split.labels),
+        patients=test.split.patients,
+        seed=p.seed,
+    )
+    write_json(f"metrics/{name}.json", scores | cost(network, header.size))
+
+    folder, title = f"plots/evaluation/{name}", f"{name}, {header.study}, test"
+    figures.roc(f"{folder}/roc.png", **answers, title=title)
+    figures.precision_recall(f"{folder}/precision_recall.png", **answers, title=title)
+    figures.calibration(f"{folder}/calibration.png", **answers, title=title)
+    figures.cooccurrence(f"{folder}/cooccurrence.png", **answers, thresholds=thresholds, title=title)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

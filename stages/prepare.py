@@ -1,0 +1,121 @@
+"""Prepare the data: read every source, decode and resize, split by patient, balance train, pack.
+
+Paper, section 4: CheXpert with its official valid set as test; for COVID-19 two sources together, pneumonia
+undersampled and COVID-19 oversampled. Balancing happens after the split, on train alone, and copies no image.
+Reads data/raw/<study>; writes data/prepared.h5, data/dumps/labels.h5 (what a student alone learns from: nothing),
+data/unreadable.csv, metrics/prepare.json and plots/prepare.png.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from distill import dumps, images, params, prepared, readers, splits
+from distill.atomic import atomic, write_json
+from distill.contact_sheet import contact_sheet
+from distill.counts import census
+from distill.errors import BadInput
+
+BLOCK = 1024  # images in memory at a time
+SHEET = 5  # images of each label on the contact sheet
+
+
+def main() -> None:
+    """From a folder of X-rays to the one file that the networks read."""
+    p = params.read("study", "seed", "data", "balance")
+    root, labels = Path("data/raw") / p.study, p.data.labels
+    table = pd.concat([read_source(root, source, labels, p.study) for source in p.data.sources], ignore_index=True)
+    with TemporaryDirectory(dir="data", prefix=".prepare-") as scratch:
+        shape = (len(table), p.data.size, p.data.size)
+        pixels = np.memmap(Path(scratch) / "pixels", np.uint8, "w+", shape=shape)
+        paths = [root / name for name in table["image"]]
+        reasons = images.load_all(paths, size=p.data.size, keep_aspect=p.data.keep_aspect, out=pixels)
+        unreadable = table.assign(reason=reasons).dropna(subset="reason")
+        refuse_too_many(unreadable, len(table), p.data.max_unreadable)
+
+        table = table.drop(index=unreadable.index)  # the index stays the number of the image in `pixels`
+        table["split"] = splits.by_patient(table, labels=labels, dev=p.data.dev, test=p.data.test, seed=p.seed)
+        refuse_empty(table, p.data)
+        train = table[table["split"] == "train"]
+        rows = splits.balance(train[labels].to_numpy(), names=labels, targets=p.balance, seed=p.seed)
+        pack(table, pixels, rows, study=p.study, labels=labels)
+        draw(table, pixels, labels=labels, study=p.study)
+
+    with atomic("data/unreadable.csv") as path:
+        unreadable[["image", "reason"]].to_csv(path, index=False)
+    write_json("metrics/prepare.json", census(table, labels=labels, rows=rows) | {"unreadable": len(unreadable)})
+
+
+def read_source(root: Path, source: params.Source, labels: list[str], study: str) -> pd.DataFrame:
+    """One source of the study as a table; its image paths are below `root`."""
+    settings = source.model_dump(exclude={"reader", "folder"})
+    table = readers.READERS[source.reader](root / source.folder, labels=labels, **settings)
+    paths = [(Path(source.folder) / image).as_posix() for image in table["image"]]
+    return table.assign(image=paths, source=study if source.folder == "." else source.folder)
+
+
+def refuse_too_many(unreadable: pd.DataFrame, count: int, limit: float) -> None:
+    """Raise BadInput if more than the share `limit` of the `count` images can't be read; tell if some can't."""
+    if not len(unreadable):
+        return
+    first = unreadable.iloc[0]
+    what = f"{len(unreadable)} of {count} images can't be read, the first: {first['reason']}"
+    if len(unreadable) > limit * count:
+        raise BadInput(f"{what}; expected at most {limit:.1%} (data.max_unreadable)")
+    print(f"prepare: {what}; all are listed in data/unreadable.csv")
+
+
+def refuse_empty(table: pd.DataFrame, data: params.Data) -> None:
+    """Raise BadInput if a split has no image."""
+    for split in prepared.SPLITS:
+        if not (table["split"] == split).any():
+            raise BadInput(
+                f"{split}: no image of {len(table)}, expected some: data.dev {data.dev}, data.test {data.test}"
+            )
+
+
+def pack(table: pd.DataFrame, pixels: np.ndarray, rows: np.ndarray, *, study: str, labels: list[str]) -> None:
+    """Write data/prepared.h5 and the empty dump that goes with it."""
+    parts = {split: table[table["split"] == split] for split in prepared.SPLITS}
+    columns = {split: columns_of(part, labels) for split, part in parts.items()}
+    with atomic("data/prepared.h5") as path:
+        size = pixels.shape[1]
+        prepared.create(path, study=study, names=labels, size=size, columns=columns, rows=rows)
+        for split, part in parts.items():
+            prepared.fill(path, split, blocks(pixels, part.index.to_numpy()))
+        prepared.measure(path)
+    with atomic("data/dumps/labels.h5") as path:
+        dumps.create(path, names=labels, image_id=columns["train"]["image_id"])
+
+
+def columns_of(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
+    """What `prepared.create` wants of one split."""
+    text = {"image_id": part["image"], "patient_id": part["patient"], "source": part["source"]}
+    return {"labels": part[labels].to_numpy()} | {name: column.to_numpy(str) for name, column in text.items()}
+
+
+def blocks(pixels: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of `pixels` (N, H, H), a block at a time, so that memory does not grow with their number."""
+    for first in range(0, len(rows), BLOCK):
+        yield pixels[rows[first : first + BLOCK]]
+
+
+def draw(table: pd.DataFrame, pixels: np.ndarray, *, labels: list[str], study: str) -> None:
+    """The contact sheet: the first train images of each label."""
+    train = table[table["split"] == "train"]
+    chosen = [(row, label) for label in labels for row in train.index[train[label] == 1][:SHEET]]
+    rows, titles = zip(*chosen, strict=True)
+    contact_sheet(
+        "plots/prepare.png",
+        images=pixels[list(rows)],
+        titles=list(titles),
+        columns=2 * SHEET,
+        title=f"{study}: train images by label",
+    )
+
+
+if __name__ == "__main__":
+    main()

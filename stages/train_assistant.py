@@ -1,0 +1,45 @@
+"""Train the assistant: a network of middle size that learns from the labels and from the teacher.
+
+Paper, section 3: DenseNet-121; cross-entropy to the hard labels, cross-entropy to the teacher's soft labels and
+KL divergence between feature maps. The teacher itself is not needed: its dump says what it saw in each view.
+Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.safetensors and
+plots/training/assistant.csv.
+"""
+
+from distill import losses, params, runtime, weights
+from distill.atomic import atomic
+from distill.batches import Batches
+from distill.distil import distil
+
+
+def main() -> None:
+    """Train one backbone on the labels and the teacher's dump."""
+    p = params.read("temperature", "seed", "views", "features", "softening", "assistant")
+    data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
+    train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
+
+    backbones = [p.assistant.backbone]
+    header = weights.Header.of(
+        train.split, network="assistant", backbones=backbones, **p.features.model_dump(), seed=p.seed
+    )
+    assistant = weights.build(header, pretrained=p.assistant.pretrained).to(train.device)
+    history = distil(
+        assistant,
+        dump="data/dumps/teacher.h5",
+        train=train,
+        dev=dev,
+        feature_distance=losses.feature_kl,
+        temperature=p.temperature,
+        softening=p.softening,
+        weights=p.assistant.weights.model_dump(),
+        seed=p.seed,
+        title="assistant",
+        **p.assistant.settings(),
+    )
+    weights.save("data/models/assistant.safetensors", assistant, header)
+    with atomic("plots/training/assistant.csv") as path:
+        history.to_csv(path, index=False)
+
+
+if __name__ == "__main__":
+    main()

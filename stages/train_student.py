@@ -1,0 +1,52 @@
+"""Train the student: the paper's three convolutional blocks, taught by `learn_from`.
+
+Paper, section 3: cross-entropy to the hard labels, cross-entropy to the soft labels and Wasserstein distance
+between the student's three convolutional outputs and the feature maps of the network it learns from: the
+assistant, for comparison the teacher itself, or nobody (`labels`, whose dump is empty).
+Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/student.safetensors and
+plots/training/student.csv.
+"""
+
+from distill import losses, params, runtime, weights
+from distill.atomic import atomic
+from distill.batches import Batches
+from distill.distil import distil
+
+DIRECTIONS = 16  # drawn anew for every level of every batch, so few are enough
+
+
+def main() -> None:
+    """Train the student on the labels and on what `learn_from` said."""
+    p = params.read("temperature", "learn_from", "seed", "student_seed", "views", "features", "softening", "student")
+    data = {"device": runtime.start(p.student_seed), "views": p.views.model_dump(), "seed": p.seed}
+    train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
+
+    header = weights.Header.of(
+        train.split, network="student", backbones=[], **p.features.model_dump(), seed=p.student_seed
+    )
+    student = weights.build(header).to(train.device)
+
+    def wasserstein(**maps):
+        directions = losses.unit_directions(DIRECTIONS, p.features.grid**2, device=train.device)
+        return losses.sliced_wasserstein(**maps, directions=directions)
+
+    history = distil(
+        student,
+        dump=f"data/dumps/{p.learn_from}.h5",
+        train=train,
+        dev=dev,
+        feature_distance=wasserstein,
+        temperature=p.temperature,
+        softening=p.softening,
+        weights=p.student.weights.model_dump(),
+        seed=p.student_seed,
+        title=f"student of {p.learn_from}",
+        **p.student.settings(),
+    )
+    weights.save("data/models/student.safetensors", student, header)
+    with atomic("plots/training/student.csv") as path:
+        history.to_csv(path, index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Train the teacher: one large network, or several whose logits are averaged, on the hard labels alone.
+
+Paper, section 3: EfficientNet-B6 and -B7 for CheXpert, Inception-v3 for COVID-19, cross-entropy per class.
+Every epoch sees a view of each image that no other epoch has seen.
+Reads data/prepared.h5, writes data/models/teacher.safetensors and plots/training/teacher.csv.
+"""
+
+import pandas as pd
+
+from distill import fit, params, runtime, weights
+from distill.atomic import atomic
+from distill.batches import Batches
+from distill.hard_loss import hard_bce
+
+
+def main() -> None:
+    """Train every backbone by itself and save them as one network."""
+    p = params.read("seed", "views", "features", "teacher")
+    data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
+    train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
+
+    header = weights.Header.of(
+        train.split, network="teacher", backbones=p.teacher.backbones, **p.features.model_dump(), seed=p.seed
+    )
+    teacher = weights.build(header, pretrained=p.teacher.pretrained).to(train.device)
+    histories = []
+    for name, member in zip(p.teacher.backbones, teacher.members, strict=True):
+        settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings()}
+        history = fit.fit(member, train=train, dev=dev, loss=hard_loss, **settings)
+        histories.append(history.assign(backbone=name))
+
+    weights.save("data/models/teacher.safetensors", teacher, header)
+    with atomic("plots/training/teacher.csv") as path:
+        pd.concat(histories).to_csv(path, index=False)
+
+
+def hard_loss(outputs, *, labels, **_):
+    """The total loss and its one part."""
+    total = hard_bce(logits=outputs[0], labels=labels)
+    return total, {"hard": total}
+
+
+if __name__ == "__main__":
+    main()

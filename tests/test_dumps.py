@@ -1,0 +1,134 @@
+"""Dumps: what a network said is what its student hears, and no student hears the wrong network."""
+
+import time
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from distill import dumps
+from distill.errors import BadInput
+
+NAMES = ["Kälte", "Fieber"]
+IDS = np.array(["a/1.png", "ü/2.png", "患者/3.png", "b/4.png", "b/5.png"])
+RECIPE = {"seed": 0, "count": 3, "rotate": 7.0}
+CHANNELS, GRID, CPU = (4, 6, 8), 2, torch.device("cpu")
+
+
+def said(seed: int = 0) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Logits (N, V, K) and feature maps (N, V, C, g, g) of a network that says anything."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(5, 3, 2, generator=generator)
+    return logits, [torch.randn(5, 3, width, GRID, GRID, generator=generator) for width in CHANNELS]
+
+
+def write(path, *, done: bool = True):
+    """A dump of `said`, put there in two uneven blocks."""
+    dumps.create(path, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID, weights="abc")
+    dump, (logits, features) = dumps.Dump(path, mode="r+"), said()
+    for rows in (slice(3, 5), slice(0, 3)):
+        for view in range(3):
+            dump.put(rows, view, logits[rows, view], [level[rows, view] for level in features])
+        dump.done[rows] = done
+    return path
+
+
+@pytest.fixture
+def written(tmp_path):
+    return write(tmp_path / "teacher.h5")
+
+
+def read(path, *, names=NAMES, recipe=RECIPE, image_id=IDS):
+    return dumps.read(path, names=names, recipe=recipe, image_id=image_id)
+
+
+def test_any_rows_and_view_come_back_as_they_were_put(written):
+    rows, (logits, features) = np.array([4, 0, 4, 2]), said()
+    for view in range(3):
+        found, levels = read(written).at(rows, view, CPU)
+        assert torch.equal(found, logits[rows, view])
+        for level, expected in zip(levels, features, strict=True):
+            assert level.dtype == torch.float32
+            assert torch.equal(level, expected[rows, view].half().float())
+
+
+def test_feature_maps_lose_no_more_than_half_precision(written):
+    _, levels = read(written).at(np.arange(5), 1, CPU)
+    for level, exact in zip(levels, said()[1], strict=True):
+        assert ((level - exact[:, 1]).abs() <= exact[:, 1].abs() * 2**-11 + 2**-25).all()
+
+
+def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(written):
+    dump = read(written)
+    with h5py.File(written) as file:
+        assert np.array_equal(file["logits"][...], dump.logits)
+        for number, level in enumerate(dump.levels, 1):
+            stored = file[f"level{number}"]
+            assert (stored.chunks, stored.compression, stored.dtype) == (None, None, np.float16)
+            assert np.array_equal(stored[...], level)
+        assert [name.decode() for name in file["image_id"]] == IDS.tolist()
+        assert file["done"][...].all()
+        assert file.attrs["weights"] == "abc"
+
+
+def test_the_empty_dump_says_nothing_and_fits_any_views(tmp_path):
+    path = tmp_path / "labels.h5"
+    dumps.create(path, names=NAMES, image_id=IDS)
+    assert read(path, recipe={"seed": 9, "count": 1}).empty
+    assert read(path).at(np.array([0, 1]), 2, CPU) is None
+
+
+def test_a_dump_that_says_something_is_not_empty(written):
+    assert not read(written).empty
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"names": NAMES[::-1]}, "Fieber"),
+        ({"recipe": RECIPE | {"rotate": 8.0}}, "8.0"),
+        ({"recipe": RECIPE | {"seed": 1}}, '"seed": 1'),
+        ({"image_id": IDS[::-1]}, "5"),
+        ({"image_id": IDS[:4]}, "4"),
+    ],
+)
+def test_a_dump_of_something_else_is_refused(written, wrong, named):
+    with pytest.raises(BadInput) as caught:
+        read(written, **wrong)
+    assert named in str(caught.value)
+    assert str(written) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_empty_dump_of_other_images_is_refused(tmp_path):
+    path = tmp_path / "labels.h5"
+    dumps.create(path, names=NAMES, image_id=IDS[::-1])
+    with pytest.raises(BadInput, match=r"labels\.h5"):
+        read(path)
+
+
+def test_the_order_in_which_a_recipe_is_written_does_not_matter(written):
+    assert not read(written, recipe=dict(reversed(RECIPE.items()))).empty
+
+
+def test_an_unfinished_dump_is_refused_with_the_number_of_images_to_do(tmp_path):
+    path = write(tmp_path / "teacher.h5", done=False)
+    dumps.Dump(path, mode="r+").done[1] = True
+    with pytest.raises(BadInput, match="4 images are not done"):
+        read(path)
+
+
+def test_a_file_that_is_no_dump_is_named_in_one_line(tmp_path, halves):
+    text = tmp_path / "text.h5"
+    text.write_text("not HDF5")
+    for path in (text, tmp_path / "absent.h5", halves):
+        with pytest.raises(BadInput) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_same_outputs_at_another_time_give_the_same_bytes(tmp_path, written):
+    time.sleep(1.1)  # HDF5 stamps whole seconds
+    assert write(tmp_path / "again.h5").read_bytes() == written.read_bytes()

@@ -1,0 +1,88 @@
+"""Each picture is a PNG, the same bytes twice, small, and drawn for the awkward data too."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from distill import figures
+from distill.contact_sheet import contact_sheet
+from distill.curves import training_curves
+
+LABELS = 14
+
+
+@pytest.fixture
+def split():
+    """Fourteen labels with unknown entries, one of them without a positive, one never known."""
+    rng = np.random.Generator(np.random.Philox(7))
+    labels = (rng.random((200, LABELS)) < 0.3).astype(np.float32)
+    labels[rng.random(labels.shape) < 0.1] = np.nan
+    labels[:, 5], labels[:, 6] = 0, np.nan
+    names = [f"finding number {k}" for k in range(LABELS)]
+    return {"names": names, "labels": labels, "probabilities": rng.random(labels.shape), "title": "student"}
+
+
+def history(epochs, *terms):
+    falling = np.linspace(1, 0.2, epochs)
+    columns = dict.fromkeys(("loss", *terms, "dev_loss"), falling)
+    return pd.DataFrame({"epoch": np.arange(epochs), **columns, "dev_auroc": 1 - falling / 2})
+
+
+HISTORIES = {
+    "teacher": history(3, "hard"),
+    "assistant": history(4, "hard", "soft", "feature"),
+    "student": history(5, "hard", "soft", "feature"),
+}
+SHEET = {
+    "images": np.arange(5 * 32 * 32, dtype=np.uint8).reshape(5, 32, 32),
+    "titles": ["normal", "edema\nmass", "", "a", "b"],
+    "columns": 3,
+    "title": "five images in two rows of three",
+}
+
+
+def check(tmp_path, draw, **data):
+    """Draw twice; return the picture, once its bytes are found equal and few, and carrying no metadata."""
+    first, second = tmp_path / "first.png", tmp_path / "plots" / "second.png"
+    draw(first, **data)
+    draw(second, **data)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_size < 150_000
+    picture = Image.open(BytesIO(first.read_bytes()))
+    assert picture.format == "PNG" and "Software" not in picture.info
+    return picture
+
+
+@pytest.mark.parametrize("draw", [figures.roc, figures.precision_recall, figures.calibration])
+def test_curves_are_drawn_alike(tmp_path, split, draw):
+    check(tmp_path, draw, **split)
+
+
+def test_cooccurrence_is_drawn_alike(tmp_path, split):
+    check(tmp_path, figures.cooccurrence, **split, thresholds=np.full(LABELS, 0.5))
+
+
+def test_contact_sheet_is_drawn_alike_and_grey(tmp_path):
+    pixels = np.asarray(check(tmp_path, contact_sheet, **SHEET).convert("RGB"))
+    assert (pixels == pixels[:, :, :1]).all()
+
+
+def test_training_curves_are_drawn_alike(tmp_path):
+    check(tmp_path, training_curves, histories=HISTORIES, title="phantom")
+
+
+def test_training_curves_of_one_network(tmp_path):
+    training_curves(tmp_path / "a.png", histories={"student": HISTORIES["student"]}, title="learn from labels")
+
+
+def test_every_label_has_a_line_of_its_own():
+    assert len({(line["color"], line["linestyle"]) for line in figures.LINES}) == LABELS
+
+
+def test_names_that_do_not_fit_are_refused(tmp_path, split):
+    with pytest.raises(ValueError):
+        figures.roc(tmp_path / "a.png", **split | {"names": ["only one"]})
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,327 @@
+"""`fit`, `inference`, `batches` and `distil`: what is trained, on which pixels, and what is left of it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from distill import auroc, dumps, fit, inference, losses
+from distill.batches import Batches
+from distill.distil import distil
+from distill.errors import BadInput
+from distill.hard_loss import hard_bce
+from distill.models import Student, to_grid
+
+CPU = torch.device("cpu")
+VIEWS = {"count": 3, "rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
+SETTINGS = {"epochs": 4, "batch_size": 12, "lr": 3e-3, "weight_decay": 1e-5, "schedule": "cosine", "title": "tiny"}
+
+
+@pytest.fixture
+def data(halves):
+    """The train and the dev split of `halves`, with three views."""
+    return {split: Batches(halves, split, device=CPU, views=VIEWS, seed=5) for split in ("train", "dev")}
+
+
+def student() -> Student:
+    torch.manual_seed(0)
+    return Student(outputs=2, grid=2)
+
+
+def hard(outputs, *, labels, **_):
+    total = hard_bce(logits=outputs[0], labels=labels)
+    return total, {"hard": total}
+
+
+def trained(data, *, network=None, loss=hard, seed=0, **changed):
+    """A network after `fit`, and its history."""
+    network = network or student()
+    return network, fit.fit(network, **data, loss=loss, seed=seed, **SETTINGS | changed)
+
+
+def dev_auroc(network, data) -> float:
+    return auroc.macro(data["dev"].split.labels, inference.logits(network, data["dev"]))
+
+
+class Constant(nn.Module):
+    """One number, said of every image: its gradient is what the loss makes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        return self.weight.expand(len(images), 2), []
+
+
+class Linear(nn.Module):
+    """Sees every pixel, and the same in training as in inference, as it has no batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.convolution, self.linear = nn.Conv2d(1, 4, 3), nn.Linear(4 * 14 * 14, 2)
+        self.seen = []
+
+    def forward(self, images):
+        if self.training:
+            self.seen.append(images)
+        features = self.convolution(images)
+        return 5 * self.linear(features.flatten(1)), [to_grid(features, 2)] * 3
+
+
+# fit
+
+
+def test_the_loss_falls_and_what_can_be_told_apart_is(data):
+    network, history = trained(data)
+    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert history["dev_auroc"].max() > 0.9
+    assert history["hard"].tolist() == history["loss"].tolist()
+    assert dev_auroc(network, data) == history["dev_auroc"].max()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data):
+    one, two, other = (trained(data, seed=seed, epochs=2)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not torch.equal(one["linear.weight"], other["linear.weight"])
+
+
+def test_the_best_epoch_is_left_and_not_the_last(data):
+    def turned(outputs, *, labels, view, **_):  # without `views` the view is the epoch
+        total = hard_bce(logits=outputs[0], labels=labels if view < 2 else 1 - labels)
+        return total, {"hard": total}
+
+    network, history = trained(data, loss=turned, epochs=5, schedule="constant")
+    assert history["dev_auroc"].iloc[-1] < 0.5 < history["dev_auroc"].max()
+    best = history["dev_auroc"].idxmax()
+    assert dev_auroc(network, data) == history["dev_auroc"][best]
+    logits = torch.from_numpy(inference.logits(network, data["dev"]))
+    dev_loss = hard_bce(logits=logits, labels=torch.from_numpy(data["dev"].split.labels)).item()
+    assert dev_loss == history["dev_loss"][best]
+
+
+def test_where_dev_ranks_nothing_its_loss_chooses_the_epoch(data):
+    data["dev"].split.labels[:] = 1
+    goal = [1.0, 3.0, -2.0]
+
+    def towards(outputs, *, view, **_):
+        total = (outputs[0] - goal[view]).square().mean()
+        return total, {"square": total}
+
+    network, history = trained(data, network=Constant(), loss=towards, epochs=3, lr=1.0, schedule="constant")
+    assert history["dev_auroc"].isna().all()
+    logits = torch.from_numpy(inference.logits(network, data["dev"]))
+    assert hard_bce(logits=logits, labels=torch.ones(32, 2)).item() == history["dev_loss"].min()
+    assert history["dev_loss"].min() < history["dev_loss"].iloc[-1]
+
+
+def test_batch_norm_learns_from_every_training_batch_and_from_no_other(data):
+    network, seen = student(), []
+
+    def watched(outputs, **rest):
+        assert network.training
+        norm = network.block1[1]
+        seen.append((norm.num_batches_tracked.item(), norm.running_mean.clone()))
+        return hard(outputs, **rest)
+
+    trained(data, network=network, loss=watched, epochs=2)
+    assert [number for number, _ in seen] == list(range(1, 9))  # 2 epochs of 4 batches, dev counts for nothing
+    for (_, before), (_, after) in zip(seen[:-1], seen[1:], strict=True):
+        assert not torch.equal(before, after)
+    assert not network.training
+
+
+@pytest.mark.parametrize(("schedule", "way"), [("constant", 8), ("cosine", 4.5)])
+def test_under_a_constant_gradient_adam_goes_as_far_as_the_learning_rates_add_up_to(data, schedule, way):
+    def climb(outputs, **_):
+        return outputs[0].mean(), {}
+
+    network, _ = trained(
+        data, network=Constant(), loss=climb, lr=0.01, weight_decay=0.0, epochs=1, batch_size=6, schedule=schedule
+    )
+    # 8 steps; the sum of (1 + cos(πs/8)) / 2 over s = 0..7 is 4.5
+    assert network.weight.item() == pytest.approx(-0.01 * way, rel=1e-4)
+
+
+def test_a_cosine_goes_from_one_through_a_half_to_zero():
+    share = fit.cosine(10)
+    assert (share(0), share(5), share(10)) == pytest.approx((1, 0.5, 0))
+    values = [share(step) for step in range(11)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_an_epoch_has_every_row_as_often_as_it_is_listed_in_batches_of_almost_equal_size():
+    rows = np.array([4, 4, 4, 0, 1, 2, 9, 9, 7, 6, 5])
+    for steps in (1, 2, 3, 4, 11):
+        batches = fit.shuffled(rows, steps, seed=0, epoch=2)
+        assert len(batches) == steps
+        assert sorted(np.concatenate(batches)) == sorted(rows)
+        sizes = [len(batch) for batch in batches]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        return np.concatenate(fit.shuffled(np.arange(50), 4, seed=seed, epoch=epoch)).tolist()
+
+    assert order(0, 1) == order(0, 1)
+    assert len({tuple(order(seed, epoch)) for seed in range(5) for epoch in range(5)}) == 25
+
+
+@pytest.mark.parametrize(("views", "expected"), [(3, [0, 1, 2, 0, 1]), (None, [0, 1, 2, 3, 4])])
+def test_an_epoch_trains_on_the_view_that_its_loss_is_told_of(data, views, expected):
+    network, told = Linear(), []
+
+    def watched(outputs, *, rows, view, labels):
+        told.append((rows, view, labels))
+        return hard(outputs, labels=labels)
+
+    trained(data, network=network, loss=watched, epochs=5, views=views)
+    assert [view for _, view, _ in told[::4]] == expected
+    for seen, (rows, view, labels) in zip(network.seen, told, strict=True):
+        assert torch.equal(seen, data["train"].images(rows, view))
+        assert np.array_equal(labels, data["train"].split.labels[rows])
+
+
+def test_only_the_balanced_rows_are_trained_on(data):
+    train, used = data["train"], []
+    object.__setattr__(train.split, "rows", np.array([3, 3, 3, 8, 11]))
+
+    def watched(outputs, *, rows, labels, **_):
+        used.extend(rows)
+        return hard(outputs, labels=labels)
+
+    trained(data, loss=watched, epochs=1, batch_size=3)
+    assert sorted(used) == [3, 3, 3, 8, 11]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(data, value):
+    def broken(outputs, *, view, **rest):
+        total, parts = hard(outputs, **rest)
+        return total * (value if view == 1 else 1), parts
+
+    with pytest.raises(BadInput) as caught:
+        trained(data, loss=broken)
+    assert f"tiny: epoch 1: loss {value}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_blow_up_in_the_last_step_end_the_run_in_one_line(data):
+    with pytest.raises(BadInput) as caught:
+        trained(data, epochs=1, batch_size=48, lr=1e38)
+    assert "\n" not in str(caught.value)
+
+
+# inference and batches
+
+
+def test_pixels_have_mean_zero_and_deviation_one_over_train(data):
+    pixels = data["train"].images(np.arange(len(data["train"])))
+    assert pixels.shape == (48, 1, 16, 16)
+    assert pixels.mean().item() == pytest.approx(0, abs=1e-4)
+    assert pixels.std().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_unknown_labels_stay_unknown(data):
+    train = data["train"]
+    train.split.labels[7, 1] = np.nan
+    labels = train.labels(np.array([7, 3]))
+    assert labels.isnan().tolist() == [[False, True], [False, False]]
+
+
+def test_every_view_of_every_image_is_visited_once_whatever_the_batches(data):
+    network = student().eval()
+    expected = [network(data["train"].images(np.arange(48), view))[0].detach() for view in range(3)]
+    for batch_size in (48, 20, 7):
+        found, visits = torch.zeros(3, 48, 2), torch.zeros(3, 48)
+        for rows, view, logits, _ in inference.outputs(network, data["train"], views=range(3), batch_size=batch_size):
+            found[view, rows] = logits
+            visits[view, rows] += 1
+        assert (visits == 1).all()
+        assert torch.allclose(found, torch.stack(expected), atol=1e-5)
+
+
+def test_inference_leaves_the_network_as_it_was(data):
+    network = student().train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    inference.logits(network, data["dev"])
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert not network.training
+
+
+def test_an_empty_split_has_no_logits(pack):
+    images = {split: np.ones((count, 16, 16), np.uint8) for split, count in [("train", 2), ("dev", 0), ("test", 1)]}
+    path = pack(images, {split: np.ones((len(pixels), 2)) for split, pixels in images.items()})
+    assert inference.logits(student(), Batches(path, "dev", device=CPU)).shape == (0, 2)
+
+
+# distil
+
+
+def dump_of(network, train: Batches, path, *, turn: int = 0):
+    """What `network` says of every view of train; `turn` stores it under a later view, as a mistake would."""
+    split = train.split
+    dumps.create(path, names=split.names, image_id=split.image_id, recipe=train.recipe, channels=[4, 4, 4], grid=2)
+    dump = dumps.Dump(path, mode="r+")
+    for rows, view, logits, features in inference.outputs(network, train, views=range(3), batch_size=20):
+        dump.put(rows, (view + turn) % 3, logits, features)
+    dump.done[:] = True
+    return path
+
+
+def distilled(data, dump, *, network=None, **changed):
+    def wasserstein(**maps):
+        return losses.sliced_wasserstein(**maps, directions=losses.unit_directions(8, 4))
+
+    settings = SETTINGS | {
+        "feature_distance": wasserstein,
+        "temperature": 20,
+        "softening": "sigmoid",
+        "weights": {"hard": 0.0, "soft": 1.0, "feature": 1.0},
+        "seed": 0,
+    }
+    return distil(network or Linear(), dump=dump, **data, **settings | changed)
+
+
+def test_the_student_sees_the_very_pixels_that_its_teacher_spoke_of(data, tmp_path):
+    dump = dump_of(Linear(), data["train"], tmp_path / "teacher.h5")
+    history = distilled(data, dump, epochs=5, lr=1e-12)  # the student is the teacher and stays it
+    assert history["soft"].max() < 1e-8
+    assert history["feature"].max() < 1e-3  # the dump's half precision
+    wrong = dump_of(Linear(), data["train"], tmp_path / "wrong.h5", turn=1)
+    history = distilled(data, wrong, epochs=5, lr=1e-12)
+    assert history["soft"].min() > 1e-4
+    assert history["feature"].min() > 1e-2
+
+
+def test_a_student_comes_nearer_to_a_teacher_that_knows(data, tmp_path):
+    teacher, _ = trained(data, network=Linear())
+    dump = dump_of(teacher, data["train"], tmp_path / "teacher.h5")
+    network = Linear()
+    before = dev_auroc(network, data)
+    history = distilled(data, dump, network=network, epochs=6)
+    assert history["soft"].iloc[-1] < 0.5 * history["soft"].iloc[0]
+    assert dev_auroc(network, data) > max(0.9, before)  # without a hard label: its weight is 0
+
+
+def test_from_the_empty_dump_the_student_learns_from_labels_alone(data, tmp_path):
+    split = data["train"].split
+    dumps.create(tmp_path / "labels.h5", names=split.names, image_id=split.image_id)
+    weights = {"hard": 1.0, "soft": 1.0, "feature": 1.0}
+    history = distilled(data, tmp_path / "labels.h5", weights=weights)
+    assert "soft" not in history
+    assert history["loss"].tolist() == history["hard"].tolist()
+    _, alone = trained(data, network=Linear(), views=3)
+    assert history["loss"].tolist() == alone["loss"].tolist()
+
+
+def test_a_dump_of_views_drawn_otherwise_is_refused(data, halves, tmp_path):
+    other = Batches(halves, "train", device=CPU, views=VIEWS, seed=6)
+    dump = dump_of(Linear(), other, tmp_path / "teacher.h5")
+    with pytest.raises(BadInput, match="of views"):
+        distilled(data, dump)

@@ -1,0 +1,253 @@
+"""`models`, `weights` and `cost`: the networks, their files and their price."""
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from distill import prepared, weights
+from distill.cost import cost
+from distill.errors import BadInput
+from distill.models import Backbone, Ensemble, Student, to_grid
+
+LEVELS, GRID = [2, 3, 4], 3
+BACKBONES = ["resnet10t", "densenet121", "mobilenetv3_small_050"]
+STUDENT = {"network": "student", "backbones": [], "levels": LEVELS, "grid": GRID, "seed": 0}
+TEACHER = STUDENT | {"network": "teacher", "backbones": ["resnet10t", "mobilenetv3_small_050"]}
+
+
+def backbone(name: str, **rest) -> Backbone:
+    torch.manual_seed(0)
+    return Backbone(name, outputs=5, levels=LEVELS, grid=GRID, **rest).eval()
+
+
+def images(count: int = 2, size: int = 64) -> torch.Tensor:
+    """Images (B, 1, H, H) of random grey."""
+    return torch.randn(count, 1, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def run(network: nn.Module, *arguments) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    with torch.inference_mode():
+        return network(*arguments)
+
+
+def rms(level: torch.Tensor) -> torch.Tensor:
+    return level.square().mean((1, 2, 3)).sqrt()
+
+
+def refusal(action, *arguments, **rest) -> str:
+    """The one line that a bad input is answered with."""
+    with pytest.raises(BadInput) as caught:
+        action(*arguments, **rest)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_logits_are_those_of_timm_with_the_same_weights(name):
+    wrapped, plain = backbone(name), timm.create_model(name, num_classes=5, in_chans=1)
+    plain.load_state_dict(wrapped.network.state_dict())
+    logits, _ = run(wrapped, images())
+    assert torch.allclose(logits, run(plain.eval(), images()), atol=1e-6)
+    assert logits.std() > 1e-4  # not the same for any image
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_features_are_three_levels_on_the_grid_of_unit_energy(name):
+    wrapped = backbone(name)
+    _, levels = run(wrapped, images())
+    channels = [wrapped.network.feature_info[level]["num_chs"] for level in LEVELS]
+    assert [level.shape[2:] for level in levels] == [(GRID, GRID)] * 3
+    assert [level.shape[1] for level in levels][:2] == channels[:2]  # the last may have a head's channels
+    for level in levels:
+        assert torch.allclose(rms(level), torch.ones(2), atol=1e-4)
+
+
+def test_a_grid_cell_is_the_mean_of_its_pixels_whatever_the_scale_of_the_map():
+    features = torch.randn(2, 5, 6, 6)
+    pooled = features.reshape(2, 5, 3, 2, 3, 2).mean((3, 5))
+    expected = pooled / rms(pooled)[:, None, None, None]
+    assert torch.allclose(to_grid(features, 3), expected, atol=1e-5)
+    assert torch.allclose(to_grid(1000 * features, 3), expected, atol=1e-5)
+    assert (to_grid(torch.zeros(2, 5, 6, 6), 3) == 0).all()
+
+
+def test_an_ensemble_is_the_mean_of_logits_and_all_channels_side_by_side():
+    members = [backbone("resnet10t"), backbone("mobilenetv3_small_050")]
+    logits, levels = run(Ensemble(members), images())
+    (one, of_one), (two, of_two) = (run(member, images()) for member in members)
+    assert torch.allclose(logits, (one + two) / 2)
+    assert not torch.allclose(one, two)
+    for level, first, second in zip(levels, of_one, of_two, strict=True):
+        assert torch.equal(level, torch.cat([first, second], 1))
+
+
+def test_the_student_has_the_layers_of_the_paper_and_no_other():
+    layers = [layer for layer in Student(outputs=14, grid=4).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    convolutions = [(layer.out_channels, layer.kernel_size) for layer in layers[:-1]]
+    assert convolutions == [(64, (5, 5)), (64, (3, 3)), (128, (3, 3))]
+    assert (layers[-1].in_features, layers[-1].out_features) == (128, 14)
+
+
+def test_the_student_gives_its_three_blocks_on_the_grid():
+    logits, levels = run(Student(outputs=14, grid=GRID).eval(), images())
+    assert logits.shape == (2, 14)
+    assert [level.shape for level in levels] == [(2, channels, GRID, GRID) for channels in (64, 64, 128)]
+    for level in levels:
+        assert torch.allclose(rms(level), torch.ones(2), atol=1e-4)
+
+
+def test_the_student_takes_any_size_and_each_image_for_itself():
+    student = Student(outputs=3, grid=GRID).eval()
+    for size in (16, 50, 64):
+        batch = images(4, size)
+        together, _ = run(student, batch)
+        alone = torch.cat([run(student, image[None])[0] for image in batch])
+        assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_the_price_of_the_student_is_what_the_formula_gives():
+    labels = 14
+    kernels = [1 * 64 * 25, 64 * 64 * 9, 64 * 128 * 9]
+    norms = 2 * (64 + 64 + 128)
+    found = cost(Student(outputs=labels, grid=4).eval(), 64)
+    assert found["parameters"] == sum(kernels) + norms + 128 * labels + labels
+    assert found["parameters"] < 120_000
+    assert found["macs"] == 32**2 * kernels[0] + 16**2 * kernels[1] + 8**2 * kernels[2] + 128 * labels
+
+
+def test_four_times_the_pixels_cost_four_times_the_convolutions():
+    student = Student(outputs=1, grid=4).eval()
+    small, large = (cost(student, size)["macs"] - 128 for size in (32, 64))
+    assert large == 4 * small
+
+
+def test_an_unknown_backbone_is_answered_with_the_nearest():
+    said = refusal(backbone, "densenet12")
+    assert "'densenet12'" in said
+    assert "did you mean densenet121?" in said
+
+
+def test_a_backbone_without_enough_levels_is_refused():
+    said = refusal(backbone, "convnext_atto")
+    assert "convnext_atto: has 4 levels" in said
+
+
+def test_pretrained_weights_are_those_of_the_local_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(7)
+    coloured = timm.create_model("resnet10t", num_classes=1000).state_dict()
+    (tmp_path / "data/weights").mkdir(parents=True)
+    save_file(coloured, tmp_path / "data/weights/resnet10t.safetensors")
+
+    found, fresh = (backbone("resnet10t", pretrained=p).network.state_dict() for p in (True, False))
+    assert torch.equal(found["layer4.0.conv1.weight"], coloured["layer4.0.conv1.weight"])
+    assert not torch.equal(fresh["layer4.0.conv1.weight"], coloured["layer4.0.conv1.weight"])
+    # a grey image as three equal channels: the same sums
+    assert torch.allclose(found["conv1.0.weight"], coloured["conv1.0.weight"].sum(1, keepdim=True), atol=1e-6)
+
+
+def test_pretrained_weights_that_do_not_fit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "data/weights/resnet10t.safetensors"
+    file.parent.mkdir(parents=True)
+    save_file({"layer4.0.conv1.weight": torch.zeros(3)}, file)
+    assert "data/weights/resnet10t.safetensors does not fit" in refusal(backbone, "resnet10t", pretrained=True)
+    file.write_bytes(b"<html>404</html>")
+    assert "data/weights/resnet10t.safetensors does not fit" in refusal(backbone, "resnet10t", pretrained=True)
+
+
+def test_without_hub_and_file_the_file_to_provide_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the hub is switched off in conftest.py, so nothing waits for it
+    said = refusal(backbone, "resnet10t", pretrained=True)
+    assert "no pretrained weights from the hub" in said
+    assert "put them at data/weights/resnet10t.safetensors" in said
+
+
+@pytest.fixture
+def split(halves):
+    return prepared.read(halves, "train")
+
+
+@pytest.mark.parametrize("what", [STUDENT, TEACHER], ids=["student", "ensemble"])
+def test_a_network_comes_back_from_its_file_the_same(tmp_path, split, what):
+    header, path = weights.Header.of(split, **what), tmp_path / "models/network.safetensors"
+    torch.manual_seed(3)
+    network = weights.build(header)
+    network(images(4))  # batch norm has something to remember
+    weights.save(path, network, header)
+    found, described = weights.load(path, split=split)
+    assert described == header
+    assert not found.training
+    (logits, levels), (expected, of_expected) = run(found, images()), run(network.eval(), images())
+    assert torch.equal(logits, expected)
+    assert all(torch.equal(one, two) for one, two in zip(levels, of_expected, strict=True))
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path, split):
+    header, files = weights.Header.of(split, **STUDENT), [tmp_path / "one", tmp_path / "two"]
+    for file in files:
+        torch.manual_seed(3)
+        weights.save(file, weights.build(header), header)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert weights.digest(files[0]) == weights.digest(files[1])
+    torch.manual_seed(4)
+    weights.save(files[1], weights.build(header), header)
+    assert weights.digest(files[0]) != weights.digest(files[1])
+
+
+@pytest.mark.parametrize(
+    "change", [{"names": ["top", "left"]}, {"names": ["left"]}, {"study": "other"}, {"mean": 0.9}, {"std": 0.9}]
+)
+def test_a_network_made_for_other_labels_or_pixels_is_refused(tmp_path, split, change):
+    path, header = tmp_path / "student.safetensors", weights.Header.of(split, **STUDENT)
+    weights.save(path, weights.build(header), header)
+    other = prepared.Split(**vars(split) | change)
+    said = refusal(weights.load, path, split=other)
+    assert str(path) in said
+    assert str(*change.values()) in said
+
+
+def garbage(path, header):
+    path.write_bytes(b"\x80\x04 not safetensors")
+
+
+def cut(path, header):
+    weights.save(path, weights.build(header), header)
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def foreign(path, header):
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def of_another_architecture(path, header):
+    weights.save(path, nn.Linear(3, 3), header)
+
+
+def nothing(path, header):
+    pass
+
+
+@pytest.mark.parametrize("make", [garbage, cut, foreign, of_another_architecture, nothing])
+def test_a_file_that_is_no_network_is_named_in_one_line(tmp_path, split, make):
+    path = tmp_path / "student.safetensors"
+    make(path, weights.Header.of(split, **STUDENT))
+    assert str(path) in refusal(weights.load, path, split=split)
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, split):
+    path, header = tmp_path / "student.safetensors", weights.Header.of(split, **STUDENT)
+    weights.save(path, weights.build(header), header)
+    before, unwritable = path.read_bytes(), weights.Header.of(split, **STUDENT | {"seed": object()})
+    with pytest.raises(TypeError):
+        weights.save(path, weights.build(header), unwritable)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.glob("*student*")] == ["student.safetensors"]
+
+
+def test_the_digest_is_sha_256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-4
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert weights.digest(tmp_path / "abc") == expected

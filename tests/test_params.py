@@ -1,0 +1,114 @@
+"""`params.yaml` is typed: what is wrong is refused in one line that names the key."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distill import params
+from distill.errors import BadInput
+
+TEXT = (Path(__file__).parent.parent / "params.yaml").read_text(encoding="utf-8")
+STUDIES = list(yaml.safe_load(TEXT)["studies"])
+REMOVE = object()
+
+
+def edited(tmp_path, key: str, value) -> Path:
+    """A copy of the repository's file in which one key, dots between its parts, has another value."""
+    content = yaml.safe_load(TEXT)
+    *sections, last = key.split(".")
+    section = content
+    for name in sections:
+        section = section[name]
+    if value is REMOVE:
+        del section[last]
+    else:
+        section[last] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def refusal(path: Path) -> str:
+    """What `read` says of a bad file."""
+    with pytest.raises(BadInput) as caught:
+        params.read("temperature", path=path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_path, study):
+    path = edited(tmp_path, "study", study)
+    found = params.read("data", "teacher", "student", path=path)
+    expected = yaml.safe_load(TEXT)["studies"][study]
+    assert found.data.labels == expected["data"]["labels"]
+    assert found.teacher.backbones == expected["teacher"]["backbones"]
+    assert found.student.settings() == {name: expected["student"][name] for name in found.student.settings()}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("temperature", 0, "temperature: found 0"),
+        ("temperature", 20.0, "temperature: found 20.0"),
+        ("temperature", "20", "temperature: found '20'"),
+        ("temperature", True, "temperature: found True"),
+        ("temperature", REMOVE, "temperature: missing"),
+        ("temprature", 20, "temprature: unknown key, did you mean temperature?"),
+        ("seed", -1, "seed: found -1"),
+        ("learn_from", "nobody", "learn_from: found 'nobody'"),
+        ("studies.covid.teacher.lr", -0.1, "studies.covid.teacher.lr: found -0.1"),
+        ("studies.covid.teacher.lr", float("nan"), "studies.covid.teacher.lr: found nan"),
+        ("studies.covid.teacher.lr", float("inf"), "studies.covid.teacher.lr: found inf"),
+        ("studies.covid.teacher.lr", REMOVE, "studies.covid.teacher.lr: missing"),
+        ("studies.covid.teacher.lrate", 0.1, "studies.covid.teacher.lrate: unknown key"),
+        ("studies.covid.student.wieghts", {}, "studies.covid.student.wieghts: unknown key, did you mean weights?"),
+        ("studies.covid.features.levels", [2, 3], "studies.covid.features.levels: found [2, 3]"),
+        ("studies.covid.views.shift", 1.0, "studies.covid.views.shift: found 1.0"),
+        ("studies.covid.data.labels", [], "studies.covid.data.labels: found []"),
+        ("studies.covid.data.keep_aspect", "no", "studies.covid.data.keep_aspect: found 'no'"),
+        ("studies.covid.softening", "relu", "studies.covid.softening: found 'relu'"),
+        ("studies.phantom.data.sources", [], "studies.phantom.data.sources: found []"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_with_its_key(tmp_path, key, value, expected):
+    said = refusal(edited(tmp_path, key, value))
+    assert f"params.yaml: {expected}" in said
+    assert "\n" not in said
+
+
+def test_a_misspelt_key_is_called_misspelt_although_it_is_also_missing(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace("\ntemperature:", "\ntemprature:"), encoding="utf-8")
+    assert refusal(path).endswith("temprature: unknown key, did you mean temperature?")
+
+
+def test_an_unknown_study_is_answered_with_the_studies_that_there_are(tmp_path):
+    said = refusal(edited(tmp_path, "study", "phantm"))
+    assert "study: found 'phantm'" in said
+    assert all(study in said for study in STUDIES)
+    assert "\n" not in said
+
+
+def test_a_number_may_be_written_without_its_dot(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub(r"lr: \S+", "lr: 1e-4", TEXT), encoding="utf-8")
+    assert params.read("teacher", path=path).teacher.lr == 0.0001
+
+
+def test_what_was_not_asked_for_is_out_of_reach(tmp_path):
+    found = params.read("temperature", "views", path=edited(tmp_path, "temperature", 30))
+    assert found.temperature == 30
+    assert set(vars(found)) == {"temperature", "views"}
+    assert not hasattr(found, "student")
+
+
+@pytest.mark.parametrize("text", [None, "a: [1", "", TEXT + "\nseed: 1\n"], ids=["absent", "broken", "empty", "twice"])
+def test_a_file_that_is_no_parameters_is_named_in_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    said = refusal(path)
+    assert str(path) in said
+    assert "\n" not in said

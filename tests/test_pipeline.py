@@ -1,0 +1,202 @@
+"""The real pipeline on a handful of small images, through DVC, in a clone of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BELOW_TEMPERATURE = {
+    "check",
+    "train_assistant",
+    "dump_assistant",
+    "train_student",
+    "evaluate@assistant",
+    "evaluate@student",
+    "curves",
+}
+BELOW_STUDENT = {"check", "train_student", "evaluate@student", "curves"}
+EVERYTHING = BELOW_TEMPERATURE | {"phantom", "prepare", "train_teacher", "dump_teacher", "evaluate@teacher"}
+
+
+def run(clone: Path, command: str) -> subprocess.CompletedProcess:
+    """A shell command as a user would type it in the clone, this interpreter's programs first."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
+
+
+def dvc(clone: Path, arguments: str) -> str:
+    """What a DVC command that must succeed prints."""
+    done = run(clone, f"dvc {arguments}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def executed(output: str) -> set[str]:
+    """The stages that ran; those restored from the cache did not."""
+    return set(re.findall(r"^Running stage '(.+)':", output, re.MULTILINE))
+
+
+def clone_into(path: Path) -> Path:
+    """What git would commit of this checkout now, with a study that takes seconds, as a repository at `path`."""
+    files = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
+    for name in filter(None, files.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    edit(path, shrink)
+    run(path, "git init -q && git config user.name test && git config user.email test@localhost")
+    assert run(path, "git add . && git commit -qm 'a tiny study'").returncode == 0
+    return path
+
+
+def edit(clone: Path, change) -> None:
+    """Change params.yaml in place."""
+    file = clone / "params.yaml"
+    content = yaml.safe_load(file.read_text())
+    change(content)
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def shrink(content: dict) -> None:
+    """The default study, small."""
+    content["phantom"] |= {"patients": 24, "valid_patients": 16, "size": 48}
+    study = content["studies"]["phantom"]
+    study["data"] |= {"labels": ["Cardiomegaly", "Pleural Effusion", "Support Devices"], "size": 32, "dev": 0.3}
+    study["views"]["count"] = 2
+    for network in ("teacher", "assistant", "student"):
+        study[network] |= {"epochs": 2, "batch_size": 16}
+    study["teacher"]["backbones"] = ["mobilenetv3_small_050", "resnet10t"]
+    study["assistant"]["backbone"] = "mobilenetv3_small_050"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone in which the tiny study has run once."""
+    path = clone_into(tmp_path_factory.mktemp("clone"))
+    assert executed(dvc(path, "repro")) == EVERYTHING
+    run(path, "git add . && git commit -qm baseline")
+    return path
+
+
+def test_a_second_repro_runs_nothing(clone):
+    assert executed(dvc(clone, "repro")) == set()
+
+
+def test_the_three_reports_have_the_same_strict_keys(clone):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    texts = [(clone / f"metrics/{name}.json").read_text() for name in ("teacher", "assistant", "student")]
+    reports = [json.loads(text, parse_constant=refuse) for text in texts]
+    keys = [set(pd.json_normalize(report)) for report in reports]  # nested names joined by dots
+    assert keys[0] == keys[1] == keys[2]
+    assert {"auroc.macro", "auroc.per_label.Cardiomegaly", "f1.weighted", "threshold.Cardiomegaly", "macs"} <= keys[0]
+    assert len({json.dumps(report["auroc"]) for report in reports}) == 3
+
+
+def test_a_new_temperature_runs_what_lies_downstream_and_the_old_one_runs_nothing(clone):
+    assert executed(dvc(clone, "exp run -n hot -S temperature=30")) == BELOW_TEMPERATURE
+    hot = (clone / "metrics/student.json").read_text()
+    assert executed(dvc(clone, "exp run -n back -S temperature=20")) == set()
+    assert (clone / "metrics/student.json").read_text() != hot
+    assert run(clone, "git diff --quiet metrics plots dvc.lock").returncode == 0
+
+
+def test_another_lesson_runs_the_student_alone_and_is_compared_in_a_table(clone):
+    assert executed(dvc(clone, "exp run -n alone -S learn_from=labels")) == BELOW_STUDENT
+    assert executed(dvc(clone, "exp run -n direct -S learn_from=teacher")) == BELOW_STUDENT
+    assert executed(dvc(clone, "exp run -n through -S learn_from=assistant")) == set()
+    table = dvc(clone, "metrics diff alone direct --md")
+    assert re.search(r"\| metrics/student.json +\| auroc.macro +\| [0-9.]+ +\| [0-9.]+ +\|", table)
+    assert "metrics/teacher.json" not in table
+
+
+def test_another_student_seed_repeats_the_student_alone_in_a_folder_of_its_own(clone):
+    # --temp sees tracked files only: whatever a stage needs and does not declare is missing there
+    assert executed(dvc(clone, "exp run --temp -n again -S student_seed=1")) == BELOW_STUDENT
+
+
+def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):
+    other = clone_into(tmp_path / "somewhere else")
+    dvc(other, "repro")
+    assert (other / "dvc.lock").read_text() == (clone / "dvc.lock").read_text()  # it holds the hash of every file
+
+
+def test_an_edited_comment_reruns_who_imports_it_and_stops_there(clone):
+    losses = clone / "distill/losses.py"
+    text = losses.read_text()
+    losses.write_text(text + "\n# a comment\n")
+    assert executed(dvc(clone, "repro")) == {"train_assistant", "train_student"}
+    losses.write_text(text)
+    assert executed(dvc(clone, "repro")) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("temperature", "0", "temperature: found 0"),
+        ("temperature", "20.5", "temperature: found 20.5"),
+        ("learn_from", "parrot", "learn_from: found 'parrot'"),
+        ("study", "covd", "study: found 'covd', expected one of phantom, covid, chexpert"),
+        ("study", "chexpert", "data/raw/chexpert: not found, expected a folder or a link"),
+        ("temprature", "30", "temprature: unknown key, did you mean temperature?"),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line_before_anything_is_touched(clone, key, value, told):
+    before = run(clone, "git status --porcelain && cat dvc.lock && ls -lR data plots metrics").stdout
+    edit(clone, lambda content: content.update({key: yaml.safe_load(value)}))
+    done = run(clone, "dvc repro")
+    run(clone, "git checkout -q params.yaml")
+    assert done.returncode != 0
+    lines = (done.stdout + done.stderr).splitlines()
+    assert [line for line in lines if line.startswith("error: ") and told in line], lines
+    assert not [line for line in lines if "Traceback" in line], lines
+    assert executed(dvc(clone, "repro")) == set()
+    assert run(clone, "git status --porcelain && cat dvc.lock && ls -lR data plots metrics").stdout == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "setting", "told"),
+    [
+        ("prepare", "studies.phantom.data.labels=[Cardiomegali]", "'Cardiomegaly'"),
+        ("train_assistant", "studies.phantom.assistant.backbone=densenet12", "did you mean densenet121?"),
+    ],
+)
+def test_a_stage_that_refuses_loses_nothing(clone, stage, setting, told):
+    done = run(clone, f"dvc exp run -S '{setting}'")
+    assert done.returncode != 0
+    lines = (done.stdout + done.stderr).splitlines()
+    assert [line for line in lines if line.startswith("error: ") and told in line], lines
+    assert not [line for line in lines if "Traceback" in line], lines
+    run(clone, "git checkout -q params.yaml")
+    assert executed(dvc(clone, "repro")) == set()
+    assert run(clone, "git diff --quiet metrics plots dvc.lock").returncode == 0
+
+
+def test_without_a_column_or_with_too_many_broken_images_prepare_says_so(clone):
+    train = clone / "data/raw/phantom/train.csv"
+    text = train.read_text()
+    train.unlink()  # a link or a hard link into DVC's cache must not be written through
+    train.write_text(text.replace("Cardiomegaly", "Cardiomegalia"))
+    done = run(clone, "python -m stages.prepare")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "train.csv" in done.stderr and "'Cardiomegaly'" in done.stderr
+    train.write_text(text)
+
+    images = sorted((clone / "data/raw/phantom/train").rglob("view1_frontal.jpg"))
+    for image in images[:5]:
+        image.unlink()
+        image.write_bytes(b"")
+    done = run(clone, "python -m stages.prepare")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "5 of" in done.stderr and "data.max_unreadable" in done.stderr
+    assert run(clone, "dvc checkout --force").returncode == 0
+    assert executed(dvc(clone, "repro")) == set()

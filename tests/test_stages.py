@@ -1,0 +1,93 @@
+"""`dvc.yaml` is complete: what a stage imports is a dependency of it, what it reads of params.yaml is a parameter.
+
+DVC follows neither, and what it does not know of makes a stale result. Read from the source, not by running it.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distill import params
+
+ROOT = Path(__file__).parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STUDY_KEYS = set(params.Study.model_fields)
+
+
+def module_file(module: str) -> str | None:
+    """The file of a module of this repository; None for one of a library."""
+    path = Path(*module.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((str(file) for file in files if (ROOT / file).is_file()), None)
+
+
+def imported(file: str) -> set[str]:
+    """The files of this repository that a file imports, packages on the way included."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    prefixes = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 2)}
+    return {found for name in prefixes if (found := module_file(name))}
+
+
+def closure(file: str) -> set[str]:
+    """All files that running `python -m` on this one reaches."""
+    reached, ahead = set(), {file, "stages/__init__.py"}
+    while ahead:
+        reached |= ahead
+        ahead = set().union(*map(imported, ahead)) - reached
+    return reached
+
+
+def script(stage: str) -> str:
+    """The file that a stage runs."""
+    program, flag, module, *_ = STAGES[stage]["cmd"].split()
+    assert (program, flag) == ("python", "-m")
+    return module_file(module)
+
+
+def keys_read(file: str) -> set[str]:
+    """The keys in the calls of `params.read` of a stage, as dvc.yaml writes them."""
+    calls = [node for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.Call)]
+    reads = [call for call in calls if ast.unparse(call.func) == "params.read"]
+    keys = {argument.value for call in reads for argument in call.args}
+    return {f"studies.${{study}}.{key}" if key in STUDY_KEYS else key for key in keys}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_modules_are_those_that_are_imported(stage):
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert declared == closure(script(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_params_are_those_that_are_read(stage):
+    assert set(STAGES[stage].get("params", [])) == keys_read(script(stage))
+
+
+@pytest.mark.parametrize("file", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("distill/*.py")))
+def test_the_shared_modules_import_no_stage_and_read_no_params(file):
+    assert not [found for found in imported(file) if found.startswith("stages/")]
+    assert not keys_read(file)
+
+
+def test_every_stage_script_is_run_by_a_stage():
+    scripts = {str(path.relative_to(ROOT)) for path in ROOT.glob("stages/*.py")} - {"stages/__init__.py"}
+    assert scripts == {script(stage) for stage in STAGES}
+
+
+def test_a_changed_distillation_loss_leaves_the_teacher_alone():
+    touched = {stage for stage in STAGES if "distill/losses.py" in STAGES[stage]["deps"]}
+    assert touched == {"train_assistant", "train_student"}
+
+
+def test_no_stage_opts_out_of_the_run_cache():
+    # measured with DVC 3.67: `cache: false` under outs, `persist` and `always_changed` switch it off (DESIGN.md, 7)
+    for stage in STAGES.values():
+        assert not stage.get("always_changed")
+        assert all(isinstance(out, str) for out in stage.get("outs", []))
