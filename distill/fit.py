@@ -37,13 +37,14 @@ def fit(
 
     `loss(outputs, rows=, view=, labels=)` takes what the network gave for a batch and returns the total and its
     parts by name. Epoch e trains on view e mod `views`, or on view e, never seen before, if `views` is None.
-    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows. The best epoch is the one of highest
+    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows; a batch holds `batch_size` rows or a few
+    more, as none is left over. The best epoch is the one of highest
     macro AUROC on dev, then of lowest loss there; where no label has both answers on dev the loss alone decides.
 
     Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss` and `dev_auroc`.
-    Raises BadInput when the loss is no longer finite.
+    Raises BadInput when the loss or a logit is no longer finite.
     """
-    steps = math.ceil(len(train.split.rows) / batch_size)
+    steps = max(1, len(train.split.rows) // batch_size)  # no batch is smaller: batch norm can't train on one image
     optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
     factor = cosine(epochs * steps) if schedule == "cosine" else lambda _: 1.0
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
@@ -65,7 +66,7 @@ def fit(
             for rows in shuffled(train.split.rows, steps, seed=seed, epoch=epoch):
                 parts.append(step(rows, epoch % views if views else epoch))
                 bar.update()
-            history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev)})
+            history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev, title, epoch)})
             score = (history[-1]["dev_auroc"] or 0.0, -history[-1]["dev_loss"])
             bar.set_postfix(dev_auroc=f"{score[0]:.3f}")
             if score > best:
@@ -93,7 +94,9 @@ def _means(parts: list[dict[str, torch.Tensor]], title: str, epoch: int) -> dict
     return means
 
 
-def _score(network: nn.Module, dev: Batches) -> dict[str, float | None]:
+def _score(network: nn.Module, dev: Batches, title: str, epoch: int) -> dict[str, float | None]:
     logits = inference.logits(network, dev)
+    if not np.isfinite(logits).all():
+        raise BadInput(f"{title}: epoch {epoch}: logits on dev are not finite, expected numbers: lower lr?")
     loss = hard_bce(logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.split.labels))
     return {"dev_loss": loss.item(), "dev_auroc": auroc.macro(dev.split.labels, logits)}

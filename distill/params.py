@@ -5,11 +5,12 @@ a test compares those names with the `params:` of the stage in `dvc.yaml`.
 """
 
 import difflib
+import reprlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from distill.errors import BadInput
@@ -144,6 +145,12 @@ class Study(Section):
     assistant: Assistant
     student: Student
 
+    @model_validator(mode="after")
+    def _softmax_needs_two_labels(self) -> "Study":
+        if self.softening == "softmax" and len(self.data.labels) < 2:
+            raise ValueError("softening softmax needs two labels or more: with one its answer is always 1")
+        return self
+
 
 class Params(Section):
     """The whole file."""
@@ -189,13 +196,15 @@ def _validated(content: object, path: str | Path) -> Params:
 
 
 def _one_line(problem: dict) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(str(part) for part in problem["loc"]) or "the whole file"
     if problem["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
         return f"{key}: unknown key" + (f", did you mean {nearest[0]}?" if nearest else "")
     if problem["type"] == "missing":
         return f"{key}: missing"
-    return f"{key}: found {problem['input']!r}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    if problem["type"] == "value_error":
+        return f"{key}: {problem['ctx']['error']}"
+    return f"{key}: found {reprlib.repr(problem['input'])}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def _known_keys() -> set[str]:

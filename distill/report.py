@@ -36,6 +36,7 @@ def report(
         return dict(zip(names, values, strict=True))
 
     weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
+    errors = [calibration_error(*known) for known in by_label(labels, probabilities)]
     return {
         "images": len(labels),
         "patients": len(np.unique(patients)),
@@ -45,31 +46,23 @@ def report(
             "per_label": named(auroc.per_label(labels, probabilities)),
         },
         "average_precision": _summary(named(average_precision(labels, probabilities))),
-        **_decisions(labels, probabilities >= thresholds, weights, named),
+        **_decisions(labels, probabilities >= thresholds, weights),
         "threshold": named(thresholds.tolist()),
-        "calibration_error": _summary(named([calibration_error(*known) for known in by_label(labels, probabilities)])),
-        "positives": named((labels == 1).sum(axis=0).tolist()),
+        "calibration_error": {"macro": mean_defined(errors)},
         "constant": _constant(labels, constant, named),
-    }
-
-
-def _decisions(labels, decided, weights, named):
-    """Precision, recall and F1 of the report, with intervals, and per label where it has a positive."""
-    point, resampled = averages(*counts(labels, decided)), averages(*counts(labels, decided, weights))
-    defined = (labels == 1).any(axis=0)
-    return {
-        score: {
-            **{average: float(values[average]) for average in AVERAGES},
-            **bootstrap.interval("micro", resampled[score]["micro"]),
-            **bootstrap.interval("macro", resampled[score]["macro"]),
-            "per_label": named(np.where(defined, values["per_label"], None).tolist()),
-        }
-        for score, values in point.items()
     }
 
 
 def _summary(per_label):
     return {"macro": mean_defined(per_label.values()), "per_label": per_label}
+
+
+def _decisions(labels, decided, weights):
+    """Precision, recall and F1 in every averaging, and the interval of the macro F1."""
+    scores, resampled = averages(*counts(labels, decided)), averages(*counts(labels, decided, weights))
+    found = {score: {average: float(values[average]) for average in AVERAGES} for score, values in scores.items()}
+    found["f1"] |= bootstrap.interval("macro", resampled["f1"]["macro"])
+    return found
 
 
 def _constant(labels, answer, named):

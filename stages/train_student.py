@@ -12,7 +12,7 @@ from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
 
-DIRECTIONS = 16  # drawn anew for every level of every batch, so few are enough
+DIRECTIONS = 8  # drawn anew for every level of every batch, so few are enough
 
 
 def main() -> None:
