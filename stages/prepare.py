@@ -104,14 +104,14 @@ def blocks(pixels: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def draw(table: pd.DataFrame, pixels: np.ndarray, *, labels: list[str], study: str) -> None:
-    """The contact sheet: the first train images of each label."""
+    """The contact sheet: a few train images of each label, from all over the set."""
     train = table[table["split"] == "train"]
-    chosen = [(row, label) for label in labels for row in train.index[train[label] == 1][:SHEET]]
-    rows, titles = zip(*chosen, strict=True)
+    shown = {label: train.index[train[label] == 1] for label in labels}
+    shown = {label: index[:: max(1, len(index) // SHEET)][:SHEET] for label, index in shown.items()}
     contact_sheet(
         "plots/prepare.png",
-        images=pixels[list(rows)],
-        titles=list(titles),
+        images=pixels[np.concatenate([*shown.values()]).astype(int)],
+        titles=[label for label, index in shown.items() for _ in index],
         columns=2 * SHEET,
         title=f"{study}: train images by label",
     )
