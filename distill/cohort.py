@@ -1,14 +1,13 @@
-"""Who is in the phantom: patients, their studies, what is true of each, and what the report says of it."""
+"""Who is in the phantom: patients, their bodies, their studies, and what each study has."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from distill.anatomy import Body, View
-from distill.findings import LABELS, generator
+from distill.body import Body
+from distill.film import View
+from distill.seeds import generator
 
-COLUMNS = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *LABELS]
 FIRST_VALID = 64541  # CheXpert's own first patient of its valid set
 LATERAL = 0.1  # share of studies with a second, lateral film
 
@@ -39,7 +38,6 @@ CHANCE = {
     "Support Devices": (0.06, 0.22, 0.05, 0.25, 0.62, 0.05),
 }
 LASTING = {"Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Lesion", "Pleural Other", "Fracture"}
-OPACITIES = {"Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia", "Atelectasis"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def severity(rng) -> float:
 
 
 def chances(rng) -> dict[str, float]:
-    """The chance of each finding in one patient; troubles, drawn first, make findings go together."""
+    """The chance 0..0.9 of each finding in one patient; troubles, drawn first, make findings go together."""
     troubled = np.array([1.0] + [float(rng.random() < p) for p in TROUBLES.values()])
     return {name: min(0.9, float(np.dot(row, troubled))) for name, row in CHANCE.items()}
 
@@ -115,7 +113,7 @@ def sample_body(rng, sex: str) -> Body:
         rib_start=rng.uniform(-0.08, 0.08),
         lift=(max(0.0, rng.uniform(-0.15, 0.06)), max(0.0, rng.uniform(-0.15, 0.06))),
         ctr=0.40 + 0.09 * rng.beta(2, 1.5),
-        axis=rng.uniform(0.28, 0.38),
+        right_share=rng.uniform(0.28, 0.38),
         mediastinum=rng.uniform(0.125, 0.168),
         knob=0.03 + 0.0007 * age + rng.uniform(0, 0.02),
         vascular=rng.uniform(0.7, 1.3),
@@ -134,52 +132,6 @@ def sample_view(rng, portable: float) -> View:
         turn=float(np.clip(rng.normal(0, 0.4) * loose, -1.5, 1.5)),
         breath=abs(rng.normal(0, 0.03)) * loose,
         dose=rng.uniform(800, 4000) / loose,
-        centre=rng.normal(1.05, 0.12),
+        midgrey=rng.normal(1.05, 0.12),
         gamma=rng.uniform(1.6, 2.5),
     )
-
-
-def truth(study: Study) -> np.ndarray:
-    """What is true of a study: (14,) of 0.0 and 1.0 in the order of `LABELS`."""
-    found = set(study.strengths)
-    if found & OPACITIES:
-        found.add("Lung Opacity")
-    if not found - {"Support Devices"}:
-        found.add("No Finding")
-    return np.array([float(name in found) for name in LABELS])
-
-
-def reports(studies: list[Study], label_noise: float, uncertain: float, blank: float) -> np.ndarray:
-    """What a labeller reads in the reports: (studies, 14) of 1, 0, -1 (uncertain) and NaN (not mentioned).
-
-    `label_noise` is the share of positives that are missed and, as many false ones being put in their place,
-    the share of reported positives that are wrong: prevalence stays. `uncertain` is the share of reported
-    positives that become -1, faint ones more often. `blank` is the share of negatives that are not mentioned;
-    "No Finding" is 1 or blank.
-    """
-    true = np.stack([truth(s) for s in studies])
-    rate = true.mean(axis=0)
-    false_alarm = label_noise * rate / np.maximum(1 - rate, 0.01)
-    rows = []
-    for study, row in zip(studies, true, strict=True):
-        rng = generator(study.seed, study.patient, study.number, 2000)
-        flip = rng.random(len(LABELS)) < np.where(row == 1, label_noise, false_alarm)
-        told = np.where(flip, 1 - row, row)
-        faint = np.array([2 * (1 - study.strengths.get(name, 0.5)) for name in LABELS])
-        unsure = (told == 1) & (rng.random(len(LABELS)) < uncertain * faint)
-        silent = (told == 0) & (rng.random(len(LABELS)) < np.where(np.array(LABELS) == "No Finding", 1.0, blank))
-        unsure[LABELS.index("No Finding")] = False
-        rows.append(np.where(unsure, -1.0, np.where(silent, np.nan, told)))
-    return np.array(rows)
-
-
-def table(studies: list[Study], split: str, labels: np.ndarray) -> pd.DataFrame:
-    """CheXpert's CSV, one row a film; `labels` (studies, 14) come from `reports`, or from `truth`."""
-    rows = []
-    for study, values in zip(studies, labels, strict=True):
-        start = [f"CheXpert-phantom/{split}/{study.folder}/view1_frontal.jpg", study.sex, study.body.age]
-        rows.append([*start, "Frontal", "AP" if study.view.ap else "PA", *values])
-        if study.lateral:
-            start[0] = start[0].replace("view1_frontal", "view2_lateral")
-            rows.append([*start, "Lateral", None, *values])
-    return pd.DataFrame(rows, columns=COLUMNS)

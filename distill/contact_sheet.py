@@ -8,10 +8,13 @@ from matplotlib.figure import Figure
 from distill import png
 
 
-def contact_sheet(path: str | Path, *, images: np.ndarray, titles: list[str], columns: int, title: str) -> None:
-    """Grey `images`, uint8 (N, H, W), in rows of `columns`, each below its title."""
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(max(4, 1.1 * columns), 1.25 * rows + 0.3), layout="constrained")
+def contact_sheet(
+    path: str | Path, *, images: np.ndarray, titles: list[str], columns: int, title: str, width: float = 1.1
+) -> None:
+    """Grey `images`, uint8 (N, H, W), `width` inches wide in rows of `columns`, each below its title of any lines."""
+    rows = max(1, -(-len(images) // columns))
+    more = sum(max((t.count("\n") for t in titles[row * columns :][:columns]), default=0) for row in range(rows))
+    figure = Figure(figsize=(max(4, width * columns), (width + 0.15) * rows + 0.13 * more + 0.3), layout="constrained")
     figure.suptitle(title, size=11)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")

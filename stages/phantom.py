@@ -1,16 +1,17 @@
 """Render the embedded data set: synthetic chest X-rays with findings, in CheXpert's own layout."""
 
-import io
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from distill import cohort, findings, params
+from distill import cohort, labeller, params
+from distill.contact_sheet import contact_sheet
+from distill.findings import LABELS
+from distill.render import frontal, lateral
 
 RAW = Path("data/raw/phantom")
 SHEET = Path("plots/phantom.png")
@@ -21,16 +22,16 @@ def main() -> None:
     render = params.read("phantom").phantom
     train = cohort.sample(render.seed, 1, render.patients)
     valid = cohort.sample(render.seed, cohort.FIRST_VALID, render.valid_patients, most_studies=1)
-    heard = cohort.reports(train, render.label_noise, render.uncertain, render.blank)
+    heard = labeller.reports(train, render.label_noise, render.uncertain, render.blank)
     write(RAW / "train", train, heard, render.size)
-    write(RAW / "valid", valid, np.array([cohort.truth(s) for s in valid]), render.size)
-    contact_sheet(RAW / "train", train, SHEET)
+    write(RAW / "valid", valid, np.array([labeller.truth(s) for s in valid]), render.size)
+    draw(RAW / "train", train, SHEET)
 
 
 def write(folder: Path, studies: list[cohort.Study], labels: np.ndarray, size: int, processes: int | None = None):
     """Write a split: `folder` of films and `folder`.csv beside it. `processes` never changes the bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    cohort.table(studies, folder.name, labels).to_csv(folder.with_suffix(".csv"), index=False)
+    labeller.table(studies, folder.name, labels).to_csv(folder.with_suffix(".csv"), index=False)
     with ProcessPoolExecutor(processes) as pool:
         films = pool.map(partial(write_study, folder, size), studies, chunksize=16)
         for _ in tqdm(films, total=len(studies), desc=folder.name, unit="study", disable=None):
@@ -42,20 +43,17 @@ def write_study(folder: Path, size: int, study: cohort.Study) -> None:
     place = folder / study.folder
     place.mkdir(parents=True, exist_ok=True)
     patient = (study.seed, study.patient)
-    visit = (*patient, study.number)
-    seen = (study.body, study.view, study.strengths, size, patient, visit)
-    film = findings.frontal(*seen)
-    Image.fromarray(film).save(place / "view1_frontal.jpg", quality=90)
+    seen = (study.body, study.view, study.strengths, size, patient, (*patient, study.number))
+    Image.fromarray(frontal(*seen)).save(place / "view1_frontal.jpg", quality=90)
     if study.lateral:
-        film = findings.lateral(*seen)
-        Image.fromarray(film).save(place / "view2_lateral.jpg", quality=90)
+        Image.fromarray(lateral(*seen)).save(place / "view2_lateral.jpg", quality=90)
 
 
 def examples(studies: list[cohort.Study], count: int = 28) -> list[tuple[cohort.Study, str]]:
     """A plain example of each label with little else to see, then any studies; each with its title."""
-    true = np.array([cohort.truth(s) for s in studies])
+    true = np.array([labeller.truth(s) for s in studies])
     chosen = []
-    for column, name in enumerate(cohort.LABELS):
+    for column, name in enumerate(LABELS):
         if not true[:, column].any():
             continue
         plain = np.array([s.strengths.get(name, 0.5) for s in studies]) - 0.4 * true.sum(axis=1)
@@ -65,21 +63,12 @@ def examples(studies: list[cohort.Study], count: int = 28) -> list[tuple[cohort.
     return chosen
 
 
-def contact_sheet(folder: Path, studies: list[cohort.Study], path: Path) -> None:
-    """Draw 4 rows of 7 films, titled with what is true of them: one of each label, the rest as they come."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(4, 7, figsize=(11.2, 7.6), dpi=100, layout="constrained")
-    for axis, (study, title) in zip(axes.flat, examples(studies), strict=False):
-        axis.imshow(Image.open(folder / study.folder / "view1_frontal.jpg"), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(title, fontsize=7)
-    for axis in axes.flat:
-        axis.axis("off")
-    figure.savefig(drawn := io.BytesIO())
-    pyplot.close(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(drawn).convert("L").quantize(40).save(path, optimize=True)  # grain makes big PNGs: 40 greys will do
+def draw(folder: Path, studies: list[cohort.Study], path: Path) -> None:
+    """The contact sheet of the films in `folder`, titled with what is true of them."""
+    chosen, titles = zip(*examples(studies), strict=True)
+    films = np.stack([np.asarray(Image.open(folder / study.folder / "view1_frontal.jpg")) for study in chosen])
+    title = "phantom: one of each label, then as they come"
+    contact_sheet(path, images=films, titles=list(titles), columns=7, title=title, width=1.6)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from distill import anatomy, cohort, findings
+from distill import anatomy, cohort, findings, labeller
+from distill.body import Body, pleura
+from distill.film import View, grid
+from distill.render import frontal
+from distill.seeds import side
 from stages import phantom
 
 LABELS = list(findings.LABELS)
@@ -31,7 +35,7 @@ def written(tmp_path_factory):
 
 
 def write(folder, studies, processes):
-    heard = cohort.reports(studies, label_noise=0.05, uncertain=0.1, blank=0.8)
+    heard = labeller.reports(studies, label_noise=0.05, uncertain=0.1, blank=0.8)
     phantom.write(folder / "train", studies, heard, size=48, processes=processes)
 
 
@@ -41,8 +45,8 @@ def contents(folder):
 
 def film(strengths, seed=1, size=96, view=None):
     """A film of a default body with these findings, (size, size) float."""
-    view = view or anatomy.View()
-    picture = findings.frontal(anatomy.Body(), view, strengths, size, (seed, 5), (seed, 5, 1))
+    view = view or View()
+    picture = frontal(Body(), view, strengths, size, (seed, 5), (seed, 5, 1))
     return picture.astype(float)
 
 
@@ -82,7 +86,7 @@ def test_layout_is_chexperts(written):
 
 def test_valid_labels_are_known_and_true():
     studies = cohort.sample(seed=7, first=cohort.FIRST_VALID, patients=50, most_studies=1)
-    table = cohort.table(studies, "valid", np.array([cohort.truth(s) for s in studies]))
+    table = labeller.table(studies, "valid", np.array([labeller.truth(s) for s in studies]))
     assert set(np.unique(table[LABELS])) == {0.0, 1.0}
     assert table["Path"][0].startswith("CheXpert-phantom/valid/patient64541/study1/")
 
@@ -94,20 +98,20 @@ def test_splits_share_no_patient(train):
 
 
 def test_reports_are_as_wrong_as_asked(train):
-    true = np.array([cohort.truth(s) for s in train])
-    heard = cohort.reports(train, label_noise=0.1, uncertain=0.0, blank=0.0)
+    true = np.array([labeller.truth(s) for s in train])
+    heard = labeller.reports(train, label_noise=0.1, uncertain=0.0, blank=0.0)
     known = ~np.isnan(heard)
     told = np.nan_to_num(heard)
     assert (told[true == 1] == 0).mean() == pytest.approx(0.1, abs=0.02)
     assert (true[told == 1] == 0).mean() == pytest.approx(0.1, abs=0.02)
     assert not known[:, 0][true[:, 0] == 0].all() and known[:, 1:].all()
-    clean = cohort.reports(train, label_noise=0.0, uncertain=0.0, blank=0.0)
+    clean = labeller.reports(train, label_noise=0.0, uncertain=0.0, blank=0.0)
     assert np.array_equal(np.nan_to_num(clean), true)
 
 
 def test_reports_leave_as_much_open_as_asked(train):
-    true = np.array([cohort.truth(s) for s in train])[:, 1:]
-    heard = cohort.reports(train, label_noise=0.0, uncertain=0.1, blank=0.8)[:, 1:]
+    true = np.array([labeller.truth(s) for s in train])[:, 1:]
+    heard = labeller.reports(train, label_noise=0.0, uncertain=0.1, blank=0.8)[:, 1:]
     assert np.isnan(heard[true == 0]).mean() == pytest.approx(0.8, abs=0.02)
     assert (heard[true == 1] == -1).mean() == pytest.approx(0.1, abs=0.03)
     column = LABELS.index("Pleural Effusion") - 1
@@ -116,7 +120,7 @@ def test_reports_leave_as_much_open_as_asked(train):
 
 
 def test_prevalence_and_company(train):
-    true = pd.DataFrame([cohort.truth(s) for s in train], columns=LABELS)
+    true = pd.DataFrame([labeller.truth(s) for s in train], columns=LABELS)
     assert true.mean().between(0.03, 0.7).all(), true.mean()
     assert true["Edema"][true["Cardiomegaly"] == 1].mean() > 1.5 * true["Edema"].mean()
     assert true["Pneumonia"][true["Consolidation"] == 1].mean() > 1.5 * true["Pneumonia"].mean()
@@ -149,15 +153,15 @@ def test_the_heart_is_as_big_as_its_label(train):
 
 def corner(picture, which):
     """Mean grey of the costophrenic angle on side `which` of the picture, -1 left, 1 right."""
-    x, y = anatomy.grid(len(picture), anatomy.View())
-    rim, floor = anatomy.pleura(anatomy.Body(), anatomy.View(), x, y)
+    x, y = grid(len(picture), View())
+    rim, floor = pleura(Body(), View(), x, y)
     return picture[(x * which > 0) & (rim > 0.03) & (rim < 0.2) & (floor > 0.02) & (floor < 0.15)].mean()
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_effusion_whitens_the_angle_it_lies_in(seed):
     place = findings.placer((seed, 5))("Pleural Effusion")
-    which = findings.side(place)
+    which = side(place)
     healthy, wet = film({}, seed), film({"Pleural Effusion": 0.7}, seed)
     assert corner(wet, which) > corner(healthy, which) + 40
     assert np.abs(wet - healthy)[:30].mean() < 2  # the apices stay as they are
@@ -182,8 +186,8 @@ def test_contact_sheet_shows_every_label(written, tmp_path):
     picked = phantom.examples(cohort.sample(seed=7, first=1, patients=300))
     assert len(picked) == 28 and [title for _, title in picked[:14]] == LABELS
     for study, title in picked[:14]:
-        assert cohort.truth(study)[LABELS.index(title)] == 1
-    phantom.contact_sheet(folder / "train", studies, tmp_path / "sheet.png")
+        assert labeller.truth(study)[LABELS.index(title)] == 1
+    phantom.draw(folder / "train", studies, tmp_path / "sheet.png")
     assert 20_000 < (tmp_path / "sheet.png").stat().st_size < 400_000
 
 
