@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from distill import params
 from distill.errors import BadInput
@@ -112,3 +113,12 @@ def test_a_file_that_is_no_parameters_is_named_in_one_line(tmp_path, text):
     said = refusal(path)
     assert str(path) in said
     assert "\n" not in said
+
+
+def test_what_dvc_writes_with_set_param_keeps_the_file_and_its_comments(tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    for temperature in (30, 20):
+        with modify_yaml(file) as content:
+            content["temperature"] = temperature
+    assert file.read_text(encoding="utf-8") == TEXT
