@@ -1,5 +1,5 @@
 # `make` sets everything up and runs the default study; `make test` sets everything up and runs the tests.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

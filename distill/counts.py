@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-SPLITS = ("train", "dev", "test")
+from distill.prepared import SPLITS
 
 
 def census(table: pd.DataFrame, *, labels: list[str], rows: np.ndarray) -> dict:

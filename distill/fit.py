@@ -37,14 +37,14 @@ def fit(
 
     `loss(outputs, rows=, view=, labels=)` takes what the network gave for a batch and returns the total and its
     parts by name. Epoch e trains on view e mod `views`, or on view e, never seen before, if `views` is None.
-    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows; a batch holds `batch_size` rows or a few
-    more, as none is left over. The best epoch is the one of highest
-    macro AUROC on dev, then of lowest loss there; where no label has both answers on dev the loss alone decides.
+    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows; a batch holds
+    `batch_size` rows or some more (fewer than twice as many), as none is left over. The best epoch is the one of
+    highest macro AUROC on dev, then of lowest loss there, which decides alone where no label has both answers.
 
     Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss` and `dev_auroc`.
     Raises BadInput when the loss or a logit is no longer finite.
     """
-    steps = max(1, len(train.split.rows) // batch_size)  # no batch is smaller: batch norm can't train on one image
+    steps = max(1, len(train.split.rows) // batch_size)  # rounded down: batch norm can't train on a batch of one
     optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
     factor = cosine(epochs * steps) if schedule == "cosine" else lambda _: 1.0
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
@@ -72,7 +72,7 @@ def fit(
             if score > best:
                 best, best_weights = score, copy.deepcopy(network.state_dict())
     network.load_state_dict(best_weights)
-    print(f"{title}: AUROC on dev {best[0]:.4f}")
+    print(f"{title}: on dev loss {-best[1]:.4f}, AUROC", f"{best[0]:.4f}" if best[0] else "undefined")
     return pd.DataFrame(history)
 
 

@@ -9,13 +9,15 @@ from tqdm import tqdm
 
 from distill.batches import Batches
 
+PIXELS = 2**21  # in one batch: 256 images at 64 px, 41 at 224 px, so that any network that trains also fits here
+
 
 def outputs(
     network: nn.Module,
     batches: Batches,
     *,
     views: Sequence[int] = (0,),
-    batch_size: int = 256,
+    batch_size: int | None = None,
     title: str | None = None,
 ) -> Iterator[tuple[slice, int, torch.Tensor, list[torch.Tensor]]]:
     """Yield (rows, view, logits (B, K), feature maps of three levels (B, C, g, g)), every view of a batch in turn.
@@ -23,6 +25,7 @@ def outputs(
     The network is put into inference mode; with a `title` a progress bar in images shows on a terminal.
     """
     network.eval()
+    batch_size = batch_size or max(1, min(256, PIXELS // batches.split.size**2))
     total = len(batches) * len(views)
     with tqdm(total=total, desc=title, unit="image", disable=None if title else True, leave=False) as bar:
         for first in range(0, len(batches), batch_size):

@@ -4,6 +4,7 @@ Shapes: B batch, K labels, C channels (C_s of the student, C_t of the teacher), 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import torch
 from torch.nn import functional as F
@@ -90,6 +91,7 @@ def sliced_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor, directio
     return (gap * width[:, None]).sum(1).mean()
 
 
+@cache
 def _quantiles(n: int, m: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The steps of both quantile functions laid over one another: which point of n, which of m, how wide."""
     steps = torch.cat([torch.arange(n) * m, torch.arange(m) * n]).unique()  # in units of 1 / (n·m): exact

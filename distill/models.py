@@ -87,6 +87,20 @@ def _block(inputs: int, channels: int, *, kernel: int, stride: int) -> nn.Sequen
     return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
 
 
+def try_out(name: str, *, levels: Sequence[int], grid: int, size: int) -> None:
+    """Raise BadInput unless timm has the backbone, with these levels, for images of `size` × `size` pixels.
+
+    One forward without memory or arithmetic: torch's meta device knows shapes alone.
+    """
+    with torch.device("meta"):
+        network = Backbone(name, outputs=1, levels=levels, grid=grid).eval()
+        try:
+            network(torch.zeros(1, 1, size, size))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise BadInput(f"backbone {name}: takes no images of {size} × {size} pixels: {reason}") from None
+
+
 def _timm(name: str, *, outputs: int, pretrained: bool) -> nn.Module:
     """A timm network; its weights are those at `data/weights/<name>.safetensors`, else the hub's."""
     if not timm.is_model(name):

@@ -44,11 +44,13 @@ def chexpert(
     _refuse(cells, ~side.isin(["Frontal", "Lateral"]), "Frontal/Lateral", "Frontal or Lateral")
     if frontal_only:
         cells = cells[side == "Frontal"].reset_index(drop=True)
+    if cells.empty:
+        raise BadInput(f"{root}: found no{' frontal' * frontal_only} image in train.csv and valid.csv, expected some")
     cells["Path"] = _inside(cells, "Path")
     patient = cells["Path"].str.extract(r"/(patient\d+)/", expand=False)
     _refuse(cells, patient.isna(), "Path", "a folder patientNNNNN in it")
     # The first folder of a path is the set's own (`CheXpert-v1.0-small`): that is `root`, whatever its name.
-    image = cells["Path"].str.partition("/")[2]
+    image = cells["Path"].map(lambda path: path.partition("/")[2])
     table = pd.DataFrame({"image": image, "patient": patient, "split": cells["split"]})
     for label in labels:
         _refuse(cells, ~cells[label].isin(list(meanings[label])), label, "1, 0, -1 or blank")
@@ -141,9 +143,9 @@ def _plain(name: str) -> str:
 
 def _nearest(name: str, known: Collection[str]) -> str:
     near = get_close_matches(name, known, n=1)
-    return (
-        f"the nearest is {near[0]!r}" if near else f"expected one of {', '.join(sorted(known)) or 'some, found none'}"
-    )
+    if near:
+        return f"the nearest is {near[0]!r}"
+    return f"expected one of {', '.join(sorted(known))}" if known else "the file has no header"
 
 
 def _refuse(cells: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> None:

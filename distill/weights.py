@@ -34,8 +34,12 @@ class Header:
     @classmethod
     def of(cls, split: Split, **rest) -> "Header":
         """The header of a network for the images and labels of `split`."""
-        data = {"labels": split.names, "size": split.size, "mean": split.mean, "std": split.std}
-        return cls(**data, study=split.study, **rest)
+        return cls(**_data_of(split), **rest)
+
+
+def _data_of(split: Split) -> dict:
+    keys = {"labels": "names", "size": "size", "mean": "mean", "std": "std", "study": "study"}
+    return {key: getattr(split, attribute) for key, attribute in keys.items()}
 
 
 def build(header: Header, *, pretrained: bool = False) -> nn.Module:
@@ -74,11 +78,10 @@ def load(path: str | Path, *, split: Split) -> tuple[nn.Module, Header]:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise BadInput(f"{path}: no network of this project: {reason}; expected what a train stage writes") from None
-    expected = Header.of(
-        split, **{key: getattr(header, key) for key in ("network", "backbones", "levels", "grid", "seed")}
-    )
-    if header != expected:
-        raise BadInput(f"{path}: made for {header}, expected {expected}")
+    for key, expected in _data_of(split).items():
+        found = getattr(header, key)
+        if found != expected:
+            raise BadInput(f"{path}: made for {key} {found}, expected {expected} as in the prepared data")
     return network.eval(), header
 
 

@@ -6,9 +6,9 @@ from distill.errors import BadInput
 
 
 def _tell(kind, error, trace):
-    """Print a `BadInput` as its one line; leave every other exception its traceback."""
-    if issubclass(kind, BadInput):
-        print(f"error: {error}", file=sys.stderr)
+    """One line for what a user can mend (bad input, a full disk, a file not to be read); else the traceback."""
+    if issubclass(kind, BadInput | OSError):
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 

@@ -22,7 +22,7 @@ def main() -> None:
 def refuse_missing(root: Path, study: str) -> None:
     """Raise BadInput if there are no X-rays for the study: not here, not in DVC, and not prepared before.
 
-    Who has pulled what `prepare` wrote needs no raw data: then dvc.lock knows the folder.
+    Who has pulled what `prepare` wrote goes on without raw data (`dvc repro --allow-missing`): dvc.lock knows it.
     """
     lock = Path("dvc.lock")
     prepared = lock.exists() and f"path: {root.as_posix()}\n" in lock.read_text()

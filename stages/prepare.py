@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from distill import dumps, images, params, prepared, readers, splits
+from distill import dumps, images, params, prepared, readers, schema, splits
 from distill.atomic import atomic, write_json
 from distill.contact_sheet import contact_sheet
 from distill.counts import census
@@ -28,6 +28,7 @@ def main() -> None:
     p = params.read("study", "seed", "data", "balance")
     root, labels = Path("data/raw") / p.study, p.data.labels
     table = pd.concat([read_source(root, source, labels, p.study) for source in p.data.sources], ignore_index=True)
+    refuse_repeats(table)
     with TemporaryDirectory(dir="data", prefix=".prepare-") as scratch:
         shape = (len(table), p.data.size, p.data.size)
         pixels = np.memmap(Path(scratch) / "pixels", np.uint8, "w+", shape=shape)
@@ -49,12 +50,20 @@ def main() -> None:
     write_json("metrics/prepare.json", census(table, labels=labels, rows=rows) | {"unreadable": len(unreadable)})
 
 
-def read_source(root: Path, source: params.Source, labels: list[str], study: str) -> pd.DataFrame:
+def read_source(root: Path, source: schema.Source, labels: list[str], study: str) -> pd.DataFrame:
     """One source of the study as a table; its image paths are below `root`."""
     settings = source.model_dump(exclude={"reader", "folder"})
     table = readers.READERS[source.reader](root / source.folder, labels=labels, **settings)
     paths = [(Path(source.folder) / image).as_posix() for image in table["image"]]
     return table.assign(image=paths, source=study if source.folder == "." else source.folder)
+
+
+def refuse_repeats(table: pd.DataFrame) -> None:
+    """Raise BadInput if two sources hold the same image: it would be two patients' and could stand in two splits."""
+    repeated = table[table["image"].duplicated()]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise BadInput(f"{first['image']}: found in two sources, expected in one: data.sources overlap")
 
 
 def refuse_too_many(unreadable: pd.DataFrame, count: int, limit: float) -> None:
@@ -68,7 +77,7 @@ def refuse_too_many(unreadable: pd.DataFrame, count: int, limit: float) -> None:
     print(f"prepare: {what}; all are listed in data/unreadable.csv")
 
 
-def refuse_empty(table: pd.DataFrame, data: params.Data) -> None:
+def refuse_empty(table: pd.DataFrame, data: schema.Data) -> None:
     """Raise BadInput if a split has no image."""
     for split in prepared.SPLITS:
         if not (table["split"] == split).any():

@@ -1,7 +1,7 @@
 """Train the teacher: one large network, or several whose logits are averaged, on the hard labels alone.
 
 Paper, section 3: EfficientNet-B6 and -B7 for CheXpert, Inception-v3 for COVID-19, cross-entropy per class.
-Every epoch sees a view of each image that no other epoch has seen.
+Every epoch sees a view of each image that no other epoch has seen; rows that `balance` repeats share it.
 Reads data/prepared.h5, writes data/models/teacher.safetensors and plots/training/teacher.csv.
 """
 
@@ -26,12 +26,11 @@ def main() -> None:
     histories = []
     for name, member in zip(p.teacher.backbones, teacher.members, strict=True):
         settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings()}
-        history = fit.fit(member, train=train, dev=dev, loss=hard_loss, **settings)
-        histories.append(history.assign(backbone=name))
+        histories.append(fit.fit(member, train=train, dev=dev, loss=hard_loss, **settings))
 
     weights.save("data/models/teacher.safetensors", teacher, header)
     with atomic("plots/training/teacher.csv") as path:
-        pd.concat(histories).to_csv(path, index=False)
+        pd.concat(histories).groupby("epoch").mean().to_csv(path)  # of the members, epoch by epoch
 
 
 def hard_loss(outputs, *, labels, **_):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distill import params
+from distill import schema
 
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-STUDY_KEYS = set(params.Study.model_fields)
+STUDY_KEYS = set(schema.Study.model_fields)
 
 
 def module_file(module: str) -> str | None:
@@ -73,7 +73,7 @@ def test_declared_params_are_those_that_are_read(stage):
 @pytest.mark.parametrize("file", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("distill/*.py")))
 def test_the_shared_modules_import_no_stage_and_read_no_params(file):
     assert not [found for found in imported(file) if found.startswith("stages/")]
-    assert not keys_read(file)
+    assert "distill/params.py" not in imported(file)  # else a parameter could be read that no stage declares
 
 
 def test_every_stage_script_is_run_by_a_stage():

@@ -1,0 +1,183 @@
+"""What `params.yaml` may hold: every key, its type and its range."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A block of `params.yaml`: no key may be missing, none may be unknown, `20.0` is no integer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Phantom(Section):
+    """The embedded data set: how many patients, how large, and how wrong its labels are."""
+
+    patients: Annotated[int, Field(ge=1, le=64540)]  # CheXpert's own: patient 64541 is the first of valid.csv
+    valid_patients: Count
+    size: Annotated[int, Field(ge=32)]
+    seed: Seed
+    label_noise: Share
+    uncertain: Share
+    blank: Annotated[float, Field(ge=0, le=1)]
+
+
+READERS = ("chexpert", "class_folders", "covid_chestxray")
+
+
+class CheXpert(Section):
+    """CheXpert's `train.csv` and `valid.csv`; uncertain labels (-1) by policy, `default` for the rest."""
+
+    reader: Literal["chexpert"]
+    folder: str
+    frontal_only: bool
+    uncertain: dict[str, Literal["ignore", "ones", "zeros"]]
+    blank: Literal["ignore", "zeros"]
+
+
+class Classes(Section):
+    """Folders of classes (Kermany) or findings of a table (covid-chestxray), and the label that each means."""
+
+    reader: Literal["class_folders", "covid_chestxray"]
+    folder: str
+    classes: dict[str, str]
+
+
+Source = Annotated[CheXpert | Classes, Field(discriminator="reader")]
+
+
+class Data(Section):
+    """Where the X-rays come from, which labels count, and how they are split and sized."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    labels: Annotated[list[str], Field(min_length=1)]
+    size: Annotated[int, Field(ge=16)]
+    keep_aspect: bool
+    dev: Annotated[float, Field(gt=0, lt=1)]
+    test: Share
+    max_unreadable: Share
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Data":
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev {self.dev}, test {self.test}: expected a sum below 1, the rest is train")
+        for source in self.sources:
+            named = source.classes.values() if isinstance(source, Classes) else set(source.uncertain) - {"default"}
+            _refuse_unknown(named, self.labels, f"sources: {source.folder}")
+        return self
+
+
+class Views(Section):
+    """The augmentation: `count` views are cached of every image, view 0 is the image as it is."""
+
+    count: Count
+    rotate: NotNegative
+    shift: Share
+    scale: Share
+    brightness: Share
+    contrast: Share
+
+
+class Features(Section):
+    """Which three of a backbone's stages are compared with the student's three blocks, on which grid."""
+
+    levels: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3, max_length=3)]
+    grid: Count
+
+    @field_validator("levels")
+    @classmethod
+    def _rise(cls, levels: list[int]) -> list[int]:
+        if not levels[0] < levels[1] < levels[2]:
+            raise ValueError(f"found {levels}, expected three that rise, from coarse pixels to fine meaning")
+        return levels
+
+
+class Training(Section):
+    """Adam, as the paper has it for every network."""
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    lr: Positive
+    weight_decay: NotNegative
+    schedule: Literal["constant", "cosine"]
+
+    def settings(self) -> dict:
+        """These five alone, as `fit.fit` takes them."""
+        return {name: getattr(self, name) for name in Training.model_fields}
+
+
+class Weights(Section):
+    """What each term of the loss counts."""
+
+    hard: NotNegative
+    soft: NotNegative
+    feature: NotNegative
+
+
+class Teacher(Training):
+    """One timm backbone or an ensemble of several."""
+
+    backbones: Annotated[list[str], Field(min_length=1)]
+    pretrained: bool
+
+
+class Assistant(Training):
+    """One timm backbone that learns from labels and teacher."""
+
+    backbone: str
+    pretrained: bool
+    weights: Weights
+
+
+class Student(Training):
+    """The paper's three blocks, which learn from labels and `learn_from`."""
+
+    weights: Weights
+
+
+class Study(Section):
+    """One data set and the networks for it."""
+
+    data: Data
+    balance: dict[str, Count]
+    views: Views
+    features: Features
+    softening: Literal["sigmoid", "softmax"]
+    teacher: Teacher
+    assistant: Assistant
+    student: Student
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Study":
+        _refuse_unknown(self.balance, self.data.labels, "balance")
+        if self.softening == "softmax" and len(self.data.labels) < 2:
+            raise ValueError("softening: softmax needs two labels or more: with one its answer is always 1")
+        return self
+
+
+class Params(Section):
+    """The whole file."""
+
+    study: str
+    temperature: Count
+    learn_from: Literal["labels", "teacher", "assistant"]
+    seed: Seed
+    student_seed: Seed
+    phantom: Phantom
+    studies: dict[str, Study]
+
+
+def _refuse_unknown(named: Iterable[str], labels: list[str], where: str) -> None:
+    for name in named:
+        if name not in labels:
+            raise ValueError(f"{where}: found label {name!r}, expected one of {', '.join(labels)}")
