@@ -1,5 +1,7 @@
 """`models`, `weights` and `cost`: the networks, their files and their price."""
 
+import re
+
 import pytest
 import timm
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 from distill import prepared, weights
 from distill.cost import cost
 from distill.errors import BadInput
-from distill.models import Backbone, Ensemble, Student, to_grid
+from distill.models import Backbone, Ensemble, Student, to_grid, try_out
 
 LEVELS, GRID = [2, 3, 4], 3
 BACKBONES = ["resnet10t", "densenet121", "mobilenetv3_small_050"]
@@ -251,3 +253,23 @@ def test_the_digest_is_sha_256(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")  # the example of FIPS 180-4
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert weights.digest(tmp_path / "abc") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "told"),
+    [
+        ("densenet12", 64, "did you mean densenet121?"),
+        ("convnext_atto", 64, "has 4 levels of feature maps"),
+        ("inception_v3", 64, "takes no images of 64 × 64 pixels"),
+        ("vit_tiny_patch16_224", 64, "takes no images of 64 × 64 pixels"),
+    ],
+)
+def test_a_backbone_that_can_not_serve_is_refused_before_it_is_trained(name, size, told):
+    with pytest.raises(BadInput, match=re.escape(told)) as caught:
+        try_out(name, levels=[2, 3, 4], grid=4, size=size)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b6", "densenet121", "inception_v3", "resnet18d"])
+def test_the_backbones_of_the_studies_are_not_refused(name):
+    try_out(name, levels=[2, 3, 4], grid=4, size=96)

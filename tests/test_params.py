@@ -12,6 +12,7 @@ from distill.errors import BadInput
 
 TEXT = (Path(__file__).parent.parent / "params.yaml").read_text(encoding="utf-8")
 STUDIES = list(yaml.safe_load(TEXT)["studies"])
+SOURCES = "studies.phantom.data.sources"
 REMOVE = object()
 
 
@@ -70,7 +71,28 @@ def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_
         ("studies.covid.data.labels", [], "studies.covid.data.labels: found []"),
         ("studies.covid.data.keep_aspect", "no", "studies.covid.data.keep_aspect: found 'no'"),
         ("studies.covid.softening", "relu", "studies.covid.softening: found 'relu'"),
-        ("studies.phantom.data.sources", [], "studies.phantom.data.sources: found []"),
+        (SOURCES, [], "studies.phantom.data.sources: found []"),
+        (SOURCES, [{"reader": "chexprt"}], f"{SOURCES}.0.reader: found 'chexprt', expected one of"),
+        (
+            "studies.phantom.data.sources",
+            [{"reader": "chexpert", "fodler": "."}],
+            f"{SOURCES}.0.fodler: unknown key, did you mean folder?",
+        ),
+        ("studies.phantom.data.labels", ["Edema", "Edema"], "studies.phantom.data: labels: found one twice"),
+        ("studies.phantom.data.test", 0.9, "studies.phantom.data: dev 0.15, test 0.9: expected a sum below 1"),
+        ("studies.phantom.balance", {"Edma": 9}, "studies.phantom: balance: found label 'Edma', expected one of"),
+        (
+            "studies.covid.data.labels",
+            ["Normal", "Pneumonia"],
+            "studies.covid.data: sources: covid-chestxray-dataset: found label 'COVID-19'",
+        ),
+        (
+            "studies.covid.features.levels",
+            [4, 3, 2],
+            "studies.covid.features.levels: found [4, 3, 2], expected three that",
+        ),
+        ("phantom.patients", 64541, "phantom.patients: found 64541"),
+        ("seed", 2**63, "seed: found 9223372036854775808"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_with_its_key(tmp_path, key, value, expected):

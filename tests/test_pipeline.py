@@ -23,7 +23,14 @@ BELOW_TEMPERATURE = {
     "curves",
 }
 BELOW_STUDENT = {"check", "train_student", "evaluate@student", "curves"}
-EVERYTHING = BELOW_TEMPERATURE | {"phantom", "prepare", "train_teacher", "dump_teacher", "evaluate@teacher"}
+EVERYTHING = BELOW_TEMPERATURE | {
+    "check_backbones",
+    "phantom",
+    "prepare",
+    "train_teacher",
+    "dump_teacher",
+    "evaluate@teacher",
+}
 
 
 def run(clone: Path, command: str) -> subprocess.CompletedProcess:
@@ -102,6 +109,10 @@ def test_the_three_reports_have_the_same_strict_keys(clone):
     assert len({json.dumps(report["auroc"]) for report in reports}) == 3
 
 
+def test_the_curve_of_an_ensemble_has_one_row_an_epoch(clone):
+    assert pd.read_csv(clone / "plots/training/teacher.csv")["epoch"].tolist() == [0, 1]
+
+
 def test_a_new_temperature_runs_what_lies_downstream_and_the_old_one_runs_nothing(clone):
     assert executed(dvc(clone, "exp run -n hot -S temperature=30")) == BELOW_TEMPERATURE
     hot = (clone / "metrics/student.json").read_text()
@@ -119,9 +130,15 @@ def test_another_lesson_runs_the_student_alone_and_is_compared_in_a_table(clone)
     assert "metrics/teacher.json" not in table
 
 
-def test_another_student_seed_repeats_the_student_alone_in_a_folder_of_its_own(clone):
-    # --temp sees tracked files only: whatever a stage needs and does not declare is missing there
-    assert executed(dvc(clone, "exp run --temp -n again -S student_seed=1")) == BELOW_STUDENT
+def test_another_student_seed_repeats_the_student_alone(clone):
+    assert executed(dvc(clone, "exp run -n again -S student_seed=1")) == BELOW_STUDENT
+    run(clone, "git checkout -q params.yaml")
+
+
+def test_another_seed_repeats_all_but_the_phantom_in_a_folder_of_its_own(clone):
+    # --temp sees tracked files only: what a stage needs and does not declare is missing there
+    found = executed(dvc(clone, "exp run --temp -n else -S seed=1"))
+    assert found == EVERYTHING - {"phantom", "check_backbones"}
 
 
 def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):
@@ -167,7 +184,7 @@ def test_a_wrong_value_is_told_in_one_line_before_anything_is_touched(clone, key
     ("stage", "setting", "told"),
     [
         ("prepare", "studies.phantom.data.labels=[Cardiomegali]", "'Cardiomegaly'"),
-        ("train_assistant", "studies.phantom.assistant.backbone=densenet12", "did you mean densenet121?"),
+        ("check_backbones", "studies.phantom.assistant.backbone=densenet12", "did you mean densenet121?"),
     ],
 )
 def test_a_stage_that_refuses_loses_nothing(clone, stage, setting, told):
@@ -176,6 +193,7 @@ def test_a_stage_that_refuses_loses_nothing(clone, stage, setting, told):
     lines = (done.stdout + done.stderr).splitlines()
     assert [line for line in lines if line.startswith("error: ") and told in line], lines
     assert not [line for line in lines if "Traceback" in line], lines
+    assert f"failed to reproduce '{stage}'" in done.stderr
     run(clone, "git checkout -q params.yaml")
     assert executed(dvc(clone, "repro")) == set()
     assert run(clone, "git diff --quiet metrics plots dvc.lock").returncode == 0

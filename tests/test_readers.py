@@ -111,6 +111,13 @@ def test_chexpert_refuses_a_path_that_leaves_the_root(tmp_path, path):
     assert line.startswith(f"{tmp_path}/train.csv, row 2: Path is {path!r}, expected a path that stays below")
 
 
+def test_chexpert_without_an_image_of_the_wanted_side_says_so(tmp_path):
+    header = TRAIN.splitlines(keepends=True)[0]
+    assert "no frontal image in train.csv and valid.csv" in refused(chexpert, tmp_path, train=header, valid=header)
+    table = chexpert(tmp_path, train=header)  # one empty file beside a full one is no mistake
+    assert len(table) and set(table["split"]) == {"test"}
+
+
 def test_a_missing_root_or_file_is_named(tmp_path):
     absent = tmp_path / "absent"
     line = refused(readers.chexpert, absent, labels=LABELS, uncertain={"default": "ones"}, blank="zeros")
