@@ -1,7 +1,8 @@
 """Check params.yaml as a whole, before DVC takes away what a later stage would have to write again.
 
-Every stage that reads parameters depends on data/checked, whose bytes never change: a right value reruns nothing
-because of it, a wrong one stops the run while all outputs still stand.
+It runs when a byte of params.yaml changes, so that a key that no stage knows is seen too. Every stage that reads
+parameters depends on data/checked, whose bytes never change: a right value reruns nothing because of it, a wrong
+one stops the run while all outputs still stand.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from distill.errors import BadInput
 
 def main() -> None:
     """Refuse what is wrong, in one line; else write data/checked."""
-    study = params.read("study", "temperature", "learn_from", "seed", "student_seed", "phantom", "studies").study
+    study = params.read("study").study
     refuse_missing(Path("data/raw") / study, study)
     with atomic("data/checked") as path:
         path.write_text("params.yaml is valid\n")
