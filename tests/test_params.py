@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 
 from distill import params
 from distill.errors import BadInput
@@ -141,6 +141,5 @@ def test_what_dvc_writes_with_set_param_keeps_the_file_and_its_comments(tmp_path
     file = tmp_path / "params.yaml"
     file.write_text(TEXT, encoding="utf-8")
     for temperature in (30, 20):
-        with modify_yaml(file) as content:
-            content["temperature"] = temperature
+        apply_overrides(file, [f"temperature={temperature}"])
     assert file.read_text(encoding="utf-8") == TEXT
