@@ -4,6 +4,7 @@ DVC follows neither, and what it does not know of makes a stale result. Read fro
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,12 @@ def test_no_stage_opts_out_of_the_run_cache():
     for stage in STAGES.values():
         assert not stage.get("always_changed")
         assert all(isinstance(out, str) for out in stage.get("outs", []))
+
+
+def test_the_readme_is_finished_and_names_only_files_that_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.search(r"@[A-Z]+@", text)
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
+    modules = re.findall(r"`(?:distill|stages)/\w+\.py`", text)
+    for name in [*links, *(module.strip("`") for module in modules)]:
+        assert (ROOT / name).exists(), name
