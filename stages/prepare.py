@@ -20,6 +20,7 @@ from distill.counts import census
 from distill.errors import BadInput
 
 BLOCK = 1024  # images in memory at a time
+UNREADABLE = "data/unreadable.csv"
 SHEET = 5  # images of each label on the contact sheet
 
 
@@ -35,6 +36,8 @@ def main() -> None:
         paths = [root / name for name in table["image"]]
         reasons = images.load_all(paths, size=p.data.size, keep_aspect=p.data.keep_aspect, out=pixels)
         unreadable = table.assign(reason=reasons).dropna(subset="reason")
+        with atomic(UNREADABLE) as path:  # before it may end the run: then the list is what is wanted
+            unreadable[["image", "reason"]].to_csv(path, index=False)
         refuse_too_many(unreadable, len(table), p.data.max_unreadable)
 
         table = table.drop(index=unreadable.index)  # the index stays the number of the image in `pixels`
@@ -45,8 +48,6 @@ def main() -> None:
         pack(table, pixels, rows, study=p.study, labels=labels)
         draw(table, pixels, labels=labels, study=p.study)
 
-    with atomic("data/unreadable.csv") as path:
-        unreadable[["image", "reason"]].to_csv(path, index=False)
     write_json("metrics/prepare.json", census(table, labels=labels, rows=rows) | {"unreadable": len(unreadable)})
 
 
@@ -70,20 +71,24 @@ def refuse_too_many(unreadable: pd.DataFrame, count: int, limit: float) -> None:
     """Raise BadInput if more than the share `limit` of the `count` images can't be read; tell if some can't."""
     if not len(unreadable):
         return
-    first = unreadable.iloc[0]
-    what = f"{len(unreadable)} of {count} images can't be read, the first: {first['reason']}"
+    what = f"{len(unreadable)} of {count} images can't be read (listed in {UNREADABLE}), the first: "
+    what += unreadable["reason"].iloc[0]
     if len(unreadable) > limit * count:
-        raise BadInput(f"{what}; expected at most {limit:.1%} (data.max_unreadable)")
-    print(f"prepare: {what}; all are listed in data/unreadable.csv")
+        raise BadInput(f"data.max_unreadable: {limit:.1%} are allowed, found {what}")
+    print(f"prepare: {what}")
 
 
 def refuse_empty(table: pd.DataFrame, data: schema.Data) -> None:
-    """Raise BadInput if a split has no image."""
+    """Raise BadInput if a split has no image, or a label no train image that has it: it could not be learnt."""
     for split in prepared.SPLITS:
         if not (table["split"] == split).any():
             raise BadInput(
                 f"{split}: no image of {len(table)}, expected some: data.dev {data.dev}, data.test {data.test}"
             )
+    positive = (table.loc[table["split"] == "train", data.labels] == 1).any()
+    for label in data.labels:
+        if not positive[label]:
+            raise BadInput(f"data.labels: no train image has {label!r}, expected one or more: does a source map to it?")
 
 
 def pack(table: pd.DataFrame, pixels: np.ndarray, rows: np.ndarray, *, study: str, labels: list[str]) -> None:
