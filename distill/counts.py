@@ -1,27 +1,67 @@
-"""How many images and patients stand where: what `metrics/prepare.json` says."""
+"""How many images and patients stand where, and what is odd about it: what `metrics/prepare.json` says."""
 
 import numpy as np
 import pandas as pd
 
+from distill.duplicates import patients
 from distill.prepared import SPLITS
 
 
-def census(table: pd.DataFrame, *, labels: list[str], rows: np.ndarray) -> dict:
-    """Counts of a table of images with `split`, `source`, `patient` and a column for each label (1, 0, NaN).
+def census(table: pd.DataFrame, pairs: pd.DataFrame, *, labels: list[str], rows: np.ndarray) -> dict:
+    """Counts of a table of images with `left_out`, `split`, `source`, `patient` and a column for each label.
 
-    `rows` (M,) are the row numbers of one balanced epoch within train. Returns nested counts: of images and of
-    patients by split and label, of train labels after balancing, of images by source, split and label.
+    `pairs` are the duplicates as `duplicates.find` lists them, `rows` (M,) the row numbers of one balanced epoch
+    within train. Returns nested counts: of images and of patients by split and label, of train labels after
+    balancing, of images by source, split and label, of what was left out and why, and of duplicates.
     """
-    train = table[table["split"] == "train"]
+    kept = table[table["left_out"] == ""]
+    parts = {split: kept[kept["split"] == split] for split in SPLITS}
+    near, two = pairs["kind"] == "near", pairs["patients"] == "two"
     return {
-        "images": {split: _images(table[table["split"] == split], labels) for split in SPLITS},
-        "patients": {split: _patients(table[table["split"] == split], labels) for split in SPLITS},
-        "balanced": _images(train.iloc[rows], labels),
+        "images": {split: _images(part, labels) for split, part in parts.items()},
+        "patients": {split: _patients(part, labels) for split, part in parts.items()},
+        "balanced": _images(parts["train"].iloc[rows], labels),
         "sources": {
-            source: {split: _images(part[part["split"] == split], labels) for split in SPLITS}
-            for source, part in table.groupby("source")
+            source: {split: _images(part[part["source"] == source], labels) for split, part in parts.items()}
+            for source in sorted(kept["source"].unique())
         },
+        "left_out": {"all": len(table) - len(kept)} | reasons(table),
+        "duplicates": {
+            "copies": int((~near).sum()),
+            "copies_that_disagree": int((pairs["disagree"] != "").sum()),
+            "near": int(near.sum()),
+            "near_of_two_patients": int((near & two).sum()),
+        },
+        "from_one_source": one_source(kept, labels=labels),
     }
+
+
+def reasons(table: pd.DataFrame) -> dict[str, int]:
+    """How many images are left out, by reason."""
+    why = table.loc[table["left_out"] != "", "left_out"].value_counts()
+    return {str(reason): int(why[reason]) for reason in sorted(why.index)}
+
+
+def one_source(kept: pd.DataFrame, *, labels: list[str]) -> dict[str, str]:
+    """The labels that only one of several sources has, and which; empty for a study of one source."""
+    if kept["source"].nunique() < 2:
+        return {}
+    having = {label: kept.loc[kept[label] == 1, "source"].unique() for label in labels}
+    return {label: str(sources[0]) for label, sources in having.items() if len(sources) == 1}
+
+
+def remarks(census: dict) -> list[str]:
+    """What a person should know before believing a number, a line each; `census` with the count `unlisted`."""
+    left_out = [f"{count:,} {why}" for why, count in census["left_out"].items() if why != "all"]
+    alone = [f"{label!r} from {source} alone" for label, source in census["from_one_source"].items()]
+    near, unlisted = census["duplicates"]["near"], census["unlisted"]
+    lines = {
+        f"left out: {', '.join(left_out)} (data/split.csv)": left_out,
+        f"{near:,} pairs of near-duplicates, each kept on one side (data/duplicates.csv)": near,
+        f"{unlisted:,} images on disk are in no CSV or class (data/unlisted.csv)": unlisted,
+        f"warning: {', '.join(alone)}: a network may tell the source (age, scanner, border) for the finding": alone,
+    }
+    return [line for line, cause in lines.items() if cause]
 
 
 def _images(part: pd.DataFrame, labels: list[str]) -> dict:
@@ -31,5 +71,5 @@ def _images(part: pd.DataFrame, labels: list[str]) -> dict:
 
 
 def _patients(part: pd.DataFrame, labels: list[str]) -> dict:
-    who = part["source"] + "\t" + part["patient"]  # two sources may both have a patient 1
+    who = patients(part)
     return {"all": who.nunique(), "positive": {label: who[part[label] == 1].nunique() for label in labels}}

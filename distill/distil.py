@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -32,7 +33,7 @@ def distil(
     def loss(outputs, *, rows, view, labels):
         return losses.distillation(
             student=outputs,
-            teacher=teacher.at(rows, view, train.device),
+            teacher=_on_device(teacher.at(rows, view), train.device),
             labels=labels,
             temperature=temperature,
             softening=softening,
@@ -41,3 +42,11 @@ def distil(
         )
 
     return fit.fit(student, train=train, dev=dev, loss=loss, views=train.recipe["count"], **settings)
+
+
+def _on_device(said: tuple[np.ndarray, list[np.ndarray]] | None, device: torch.device):
+    """Logits (B, K) and feature maps (B, C, g, g) of a dump as float32 tensors; None as it is."""
+    if said is None:
+        return None
+    logits, features = said
+    return torch.from_numpy(logits).to(device), [torch.from_numpy(maps).to(device).float() for maps in features]

@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import h5py
 import numpy as np
-import torch
 
 from distill.errors import BadInput
 from distill.mapped import allocate, load, mapped, store
@@ -70,18 +69,17 @@ class Dump:
         """Whether there is nothing to learn from but the labels."""
         return not self.levels
 
-    def put(self, rows: slice, view: int, logits: torch.Tensor, features: list[torch.Tensor]) -> None:
+    def put(self, rows: slice, view: int, logits: np.ndarray, features: list[np.ndarray]) -> None:
         """Keep what the network said of one view of some rows: logits (B, K), feature maps (B, C, g, g)."""
-        self.logits[rows, view] = logits.cpu().numpy()
+        self.logits[rows, view] = logits
         for level, maps in zip(self.levels, features, strict=True):
-            level[rows, view] = maps.half().cpu().numpy()
+            level[rows, view] = maps
 
-    def at(self, rows: np.ndarray, view: int, device: torch.device) -> tuple[torch.Tensor, list[torch.Tensor]] | None:
-        """Logits (B, K) and feature maps (B, C, g, g), float32, of one view of the rows; None if empty."""
+    def at(self, rows: np.ndarray, view: int) -> tuple[np.ndarray, list[np.ndarray]] | None:
+        """Logits float32 (B, K) and feature maps float16 (B, C, g, g) of one view of the rows; None if empty."""
         if self.empty:
             return None
-        features = [torch.from_numpy(level[rows, view]).to(device).float() for level in self.levels]
-        return torch.from_numpy(self.logits[rows, view]).to(device), features
+        return self.logits[rows, view], [level[rows, view] for level in self.levels]
 
 
 def read(path: str | Path, *, names: list[str], recipe: Mapping[str, float], image_id: np.ndarray) -> Dump:

@@ -1,95 +1,83 @@
-"""A PNG or JPEG on disk -> grey pixels of one size; many of them with all cores, never all in memory."""
+"""A PNG, JPEG or DICOM on disk -> grey pixels of one size."""
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
 
+from distill import dicom
 from distill.errors import BadInput
 
 MAX_PIXELS = 100_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns from its own limit on: make the two one
 
-# Images under way at once; at 528×528 (the paper's EfficientNet-B6) they take 140 MB.
-BATCH = 512
+# Where DVC keeps a file: with `cache.type symlink` every image is a link to there.
+DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+
+
+@dataclass(frozen=True)
+class File:
+    """An image on disk, and the folder, links resolved, that it must not leave by a link."""
+
+    path: Path
+    inside: Path
 
 
 def load(path: str | Path, *, size: int, keep_aspect: bool) -> np.ndarray:
     """Read one image as uint8 (size, size), 0 black to 255 white.
 
-    Colour becomes luminance, transparency is ignored, 16 bits are scaled to 8. With `keep_aspect` the shorter
-    side is padded with black to the square, else it is stretched. Raises `BadInput` for what is no whole PNG
-    or JPEG, and for more than 100 megapixels, told from the header alone.
+    What it is is told by its content, not its name. Colour becomes luminance, transparency is ignored, an EXIF
+    rotation is applied; more than 8 bits are stretched from their own least to their greatest value, as there
+    is no agreed white among them; for DICOM see `dicom.grey`. `keep_aspect` is that of `square`. Raises
+    `BadInput` for what is no whole image of these formats, and for more than 100 megapixels, told from the header.
     """
     try:
+        if dicom.is_dicom(path):
+            return square(dicom.grey(path, max_pixels=MAX_PIXELS), size=size, keep_aspect=keep_aspect)
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height} pixels")
             # No JPEG draft mode: 2048 -> 320 takes a third of the time, but moves pixels by 5 grey levels.
-            return np.asarray(_square(_grey(image), size=size, keep_aspect=keep_aspect))
-    except Exception as error:  # Pillow raises some ten kinds for broken files
-        expected = "a whole PNG or JPEG of at most 100 megapixels"
+            return square(_grey(ImageOps.exif_transpose(image)), size=size, keep_aspect=keep_aspect)
+    except Exception as error:  # Pillow and pydicom raise some twenty kinds for broken files
+        expected = "a whole PNG, JPEG or DICOM image of at most 100 megapixels"
         raise BadInput(f"{path}: found {_reason(error)}; expected {expected}") from error
 
 
-def load_all(
-    paths: Sequence[str | Path],
-    *,
-    size: int,
-    keep_aspect: bool,
-    out: np.ndarray,
-    processes: int | None = None,
-) -> list[str | None]:
-    """Fill `out`, uint8 (N, size, size) in memory or a memmap, with the N images in their order.
-
-    Returns for every path None, or the line that says why it cannot be read; its pixels in `out` are then 0.
-    `processes` (default: one a core) changes the speed and nothing else.
-    """
-    attempt = partial(_attempt, size=size, keep_aspect=keep_aspect)
-    reasons = []
-    with (
-        ProcessPoolExecutor(processes) as pool,
-        tqdm(total=len(paths), unit="image", disable=None) as bar,
-    ):
-        # The executor would run ahead of a slow disk without bound; batches keep memory independent of N.
-        for start in range(0, len(paths), BATCH):
-            results = pool.map(attempt, paths[start : start + BATCH], chunksize=8)
-            for row, (pixels, reason) in enumerate(results, start):
-                out[row] = pixels
-                reasons.append(reason)
-                bar.update()
-    return reasons
-
-
-def _attempt(path: str | Path, *, size: int, keep_aspect: bool) -> tuple[np.ndarray | int, str | None]:
-    """Pixels and None, or 0 and the reason."""
+def load_inside(file: File, *, size: int, keep_aspect: bool) -> np.ndarray:
+    """`load`, but raises `BadInput` too if the file lies elsewhere than its path says, by a link."""
     try:
-        return load(path, size=size, keep_aspect=keep_aspect), None
-    except BadInput as error:
-        return 0, str(error)
+        place = file.path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links; a null byte
+        raise BadInput(f"{file.path}: found {_reason(error)}; expected a file") from error
+    if not (place.is_relative_to(file.inside) or DVC_CACHE.search(place.as_posix())):
+        raise BadInput(f"{file.path}: found a link to {place}; expected a file below {file.inside}")
+    return load(file.path, size=size, keep_aspect=keep_aspect)
+
+
+def square(image: Image.Image, *, size: int, keep_aspect: bool) -> np.ndarray:
+    """Mode L resized to uint8 (size, size); Pillow's bilinear filter widens with the scale, so it does not alias.
+
+    With `keep_aspect` the shorter side is padded with black to the square, else it is stretched.
+    """
+    if keep_aspect:
+        return np.asarray(ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=0))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Mode L from any mode; `convert` alone would clip 16 bits at 255."""
+    if not image.mode.startswith("I"):
+        return image.convert("L")
+    deep = np.asarray(image).astype(np.float64)
+    low, high = deep.min(), deep.max()
+    return Image.fromarray(np.rint((deep - low) * (255 / max(high - low, 1))).astype(np.uint8))
 
 
 def _reason(error: Exception) -> str:
     """One line, without the path, which Pillow and the system repeat."""
     if isinstance(error, UnidentifiedImageError):
         return "another format, or nothing"
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """Mode L from any mode; `convert` alone would clip 16 bits at 255."""
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.uint32)  # 0 to 65535
-        return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
-    return image.convert("L")
-
-
-def _square(image: Image.Image, *, size: int, keep_aspect: bool) -> Image.Image:
-    """Resize to (size, size); Pillow's bilinear filter widens with the scale, so it does not alias."""
-    if keep_aspect:
-        return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=0)
-    return image.resize((size, size), Image.Resampling.BILINEAR)
+    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

@@ -13,6 +13,7 @@ from distill.mapped import allocate, load, mapped, store
 FORMAT = 1
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("image_id", "patient_id", "source")
+BLOCK = 256  # images in memory at a time
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,22 @@ def create(
 
 
 def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
-    """Write the images of one split, (n, H, H) uint8 a block, in the order of its `image_id`."""
-    images, first = mapped(path, f"{split}/images", "r+"), 0
+    """Write the images of one split, (n, H, H) uint8 a block, in the order of its `image_id`.
+
+    Each block has a map of its own: the pages of one map would stay with the process until its end.
+    """
+    first = 0
     for block in blocks:
-        images[first : first + len(block)] = block
+        mapped(path, f"{split}/images", "r+")[first : first + len(block)] = block
         first += len(block)
 
 
 def measure(path: str | Path) -> None:
     """Note the mean and the standard deviation of the train images (grey values in 0..1) in the file."""
-    images = mapped(path, "train/images")
-    histogram = np.zeros(256, np.int64)
-    for first in range(0, len(images), 1024):
-        histogram += np.bincount(images[first : first + 1024].ravel(), minlength=256)
+    histogram, count = np.zeros(256, np.int64), len(mapped(path, "train/images"))
+    for first in range(0, count, BLOCK):
+        images = mapped(path, "train/images")[first : first + BLOCK]
+        histogram += np.bincount(images.ravel(), minlength=256)
     grey = np.arange(256) / 255
     mean = float(np.average(grey, weights=histogram))
     std = float(np.sqrt(np.average((grey - mean) ** 2, weights=histogram)))

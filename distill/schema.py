@@ -30,28 +30,52 @@ class Phantom(Section):
     blank: Annotated[float, Field(ge=0, le=1)]
 
 
-READERS = ("chexpert", "class_folders", "covid_chestxray")
+READERS = ("chexpert", "class_folders", "covid_chestxray", "medmnist", "nih", "plain_csv")
+COLUMNS = ("image", "patient", "split", "source", "label")  # that a CSV may have under another name
+RESERVED = {*COLUMNS, "left_out", "number", "row", "digest", "reason", "group"}  # what no label may be called
 
 
-class CheXpert(Section):
+class Layout(Section):
+    """One source: a folder below data/raw/<study>, and what its classes (folders, findings, columns) mean.
+
+    `classes` maps each to a label of the study, or to "" where it is none; without it the labels are the classes.
+    """
+
+    folder: str
+    classes: dict[str, str] = {}
+
+
+class CheXpert(Layout):
     """CheXpert's `train.csv` and `valid.csv`; uncertain labels (-1) by policy, `default` for the rest."""
 
     reader: Literal["chexpert"]
-    folder: str
     frontal_only: bool
     uncertain: dict[str, Literal["ignore", "ones", "zeros"]]
     blank: Literal["ignore", "zeros"]
 
 
-class Classes(Section):
-    """Folders of classes (Kermany) or findings of a table (covid-chestxray), and the label that each means."""
+class Classes(Layout):
+    """Folders of classes (Kermany), or findings of a table (covid-chestxray, NIH)."""
 
-    reader: Literal["class_folders", "covid_chestxray"]
-    folder: str
-    classes: dict[str, str]
+    reader: Literal["class_folders", "covid_chestxray", "nih"]
 
 
-Source = Annotated[CheXpert | Classes, Field(discriminator="reader")]
+class MedMNIST(Layout):
+    """`chestmnist[_size].npz` or `pneumoniamnist[_size].npz`."""
+
+    reader: Literal["medmnist"]
+    file: str
+
+
+class PlainCSV(Layout):
+    """A CSV of one's own; `columns` says what it calls image, patient, split, source and label."""
+
+    reader: Literal["plain_csv"]
+    file: str
+    columns: dict[Literal[COLUMNS], str] = {}
+
+
+Source = Annotated[CheXpert | Classes | MedMNIST | PlainCSV, Field(discriminator="reader")]
 
 
 class Data(Section):
@@ -59,8 +83,10 @@ class Data(Section):
 
     sources: Annotated[list[Source], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=1)]
+    exclusive: bool
     size: Annotated[int, Field(ge=16)]
     keep_aspect: bool
+    split_file: str
     dev: Annotated[float, Field(gt=0, lt=1)]
     test: Share
     max_unreadable: Share
@@ -69,12 +95,22 @@ class Data(Section):
     def _agrees(self) -> "Data":
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
+        for label in RESERVED.intersection(self.labels):
+            raise ValueError(f"labels: found {label!r}, which is a column of its own; expected another name")
         if self.dev + self.test >= 1:
             raise ValueError(f"dev {self.dev}, test {self.test}: expected a sum below 1, the rest is train")
         for source in self.sources:
-            named = source.classes.values() if isinstance(source, Classes) else set(source.uncertain) - {"default"}
-            _refuse_unknown(named, self.labels, f"sources: {source.folder}")
+            named = {*source.classes.values()} - {""}
+            named |= set(source.uncertain) - {"default"} if isinstance(source, CheXpert) else set()
+            _refuse_unknown(sorted(named), self.labels, f"sources: {source.folder}")
         return self
+
+
+class Balance(Section):
+    """Rows of a label in one epoch of train: as a count, or as a ratio to the commonest label."""
+
+    counts: dict[str, Count]
+    ratios: dict[str, Positive]
 
 
 class Views(Section):
@@ -149,7 +185,7 @@ class Study(Section):
     """One data set and the networks for it."""
 
     data: Data
-    balance: dict[str, Count]
+    balance: Balance
     views: Views
     features: Features
     softening: Literal["sigmoid", "softmax"]
@@ -159,7 +195,9 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> "Study":
-        _refuse_unknown(self.balance, self.data.labels, "balance")
+        _refuse_unknown([*self.balance.counts, *self.balance.ratios], self.data.labels, "balance")
+        for label in set(self.balance.counts) & set(self.balance.ratios):
+            raise ValueError(f"balance: found {label!r} in counts and in ratios, expected it in one")
         if self.softening == "softmax" and len(self.data.labels) < 2:
             raise ValueError("softening: softmax needs two labels or more: with one its answer is always 1")
         return self

@@ -35,7 +35,7 @@ def main(name: str) -> None:
         for rows, view, logits, features in inference.outputs(
             network, train, views=range(p.views.count), title=f"dump of the {name}"
         ):
-            dump.put(rows, view, logits, features)
+            dump.put(rows, view, logits.cpu().numpy(), [maps.half().cpu().numpy() for maps in features])
         dump.done[:] = True
 
 

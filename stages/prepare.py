@@ -1,9 +1,10 @@
-"""Prepare the data: read every source, decode and resize, split by patient, balance train, pack.
+"""Prepare the data: read every source, decode and resize, drop copies, split by patient, balance train, pack.
 
 Paper, section 4: CheXpert with its official valid set as test; for COVID-19 two sources together, pneumonia
 undersampled and COVID-19 oversampled. Balancing happens after the split, on train alone, and copies no image.
-Reads data/raw/<study>; writes data/prepared.h5, data/dumps/labels.h5 (what a student alone learns from: nothing),
-data/unreadable.csv, metrics/prepare.json and plots/prepare.png.
+Reads data/raw/<study> and data/splits; writes data/prepared.h5, data/dumps/labels.h5 (what a student alone learns
+from: nothing), what a person wants to check (data/split.csv, unreadable.csv, duplicates.csv, unlisted.csv),
+metrics/prepare.json and plots/prepare/.
 """
 
 from collections.abc import Iterator
@@ -13,96 +14,127 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from distill import dumps, images, params, prepared, readers, schema, splits
+from distill import (
+    balance,
+    checked_csv,
+    counts,
+    dumps,
+    duplicates,
+    intake,
+    params,
+    prepared,
+    sources,
+    split_file,
+    splits,
+)
 from distill.atomic import atomic, write_json
-from distill.contact_sheet import contact_sheet
-from distill.counts import census
+from distill.contact_sheet import label_sheet
 from distill.errors import BadInput
+from distill.schema import Data
 
-BLOCK = 1024  # images in memory at a time
-UNREADABLE = "data/unreadable.csv"
-SHEET = 5  # images of each label on the contact sheet
+BLOCK = 256  # images in memory at a time
+SHEET = 12  # images in a row of a contact sheet
 
 
 def main() -> None:
-    """From a folder of X-rays to the one file that the networks read."""
+    """From folders of X-rays to the one file that the networks read."""
     p = params.read("study", "seed", "data", "balance")
     root, labels = Path("data/raw") / p.study, p.data.labels
-    table = pd.concat([read_source(root, source, labels, p.study) for source in p.data.sources], ignore_index=True)
-    refuse_repeats(table)
+    table = sources.read(root, p.data, study=p.study)
+    if p.data.split_file:
+        table = split_file.give(table, Path("data/splits") / p.data.split_file)
     with TemporaryDirectory(dir="data", prefix=".prepare-") as scratch:
-        shape = (len(table), p.data.size, p.data.size)
-        pixels = np.memmap(Path(scratch) / "pixels", np.uint8, "w+", shape=shape)
-        paths = [root / name for name in table["image"]]
-        reasons = images.load_all(paths, size=p.data.size, keep_aspect=p.data.keep_aspect, out=pixels)
-        unreadable = table.assign(reason=reasons).dropna(subset="reason")
-        with atomic(UNREADABLE) as path:  # before it may end the run: then the list is what is wanted
-            unreadable[["image", "reason"]].to_csv(path, index=False)
-        refuse_too_many(unreadable, len(table), p.data.max_unreadable)
-
-        table = table.drop(index=unreadable.index)  # the index stays the number of the image in `pixels`
-        table["split"] = splits.by_patient(table, labels=labels, dev=p.data.dev, test=p.data.test, seed=p.seed)
-        refuse_empty(table, p.data)
-        train = table[table["split"] == "train"]
-        rows = splits.balance(train[labels].to_numpy(), names=labels, targets=p.balance, seed=p.seed)
-        pack(table, pixels, rows, study=p.study, labels=labels)
-        draw(table, pixels, labels=labels, study=p.study)
-
-    write_json("metrics/prepare.json", census(table, labels=labels, rows=rows) | {"unreadable": len(unreadable)})
+        pixels = Path(scratch) / "pixels"
+        table, prints = take_in(table, pixels, root=root, data=p.data)
+        table, pairs = drop_copies(table, prints, labels=labels)
+        table = assign(table, p.data, seed=p.seed)
+        kept = table[table["left_out"] == ""]
+        train = kept.loc[kept["split"] == "train", labels].to_numpy()
+        rows = balance.epoch(train, names=labels, **p.balance.model_dump(), seed=p.seed)
+        pack(kept, pixels, rows, data=p.data, study=p.study)
+        draw(kept, pixels, data=p.data, study=p.study)
+    unlisted = sources.unlisted(root, table)
+    checked_csv.write("data/unlisted.csv", pd.DataFrame({"image": unlisted}))
+    split_file.write("data/split.csv", table, labels=labels)
+    census = counts.census(table, pairs, labels=labels, rows=rows) | {"unlisted": len(unlisted)}
+    write_json("metrics/prepare.json", census)
+    for line in counts.remarks(census):
+        print(f"prepare: {line}")
 
 
-def read_source(root: Path, source: schema.Source, labels: list[str], study: str) -> pd.DataFrame:
-    """One source of the study as a table; its image paths are below `root`."""
-    settings = source.model_dump(exclude={"reader", "folder"})
-    table = readers.READERS[source.reader](root / source.folder, labels=labels, **settings)
-    paths = [(Path(source.folder) / image).as_posix() for image in table["image"]]
-    return table.assign(image=paths, source=study if source.folder == "." else source.folder)
+def take_in(table: pd.DataFrame, pixels: Path, *, root: Path, data: Data) -> tuple[pd.DataFrame, np.ndarray]:
+    """Decode what is wanted of `table` into the file `pixels`: its `row` there, its `digest`, and the fingerprints."""
+    wanted = table[table["left_out"] == ""]
+    with pixels.open("wb") as out:
+        pictures = sources.pictures(root, data, wanted)
+        seen = intake.take_in(pictures, count=len(wanted), size=data.size, keep_aspect=data.keep_aspect, out=out)
+    known = pd.DataFrame({"row": range(len(wanted)), "digest": seen.digests, "reason": seen.reasons}, wanted.index)
+    table = table.join(known)
+    unreadable = table["reason"].notna()
+    checked_csv.write("data/unreadable.csv", table.loc[unreadable, ["image", "reason"]])  # before it may end the run
+    refuse_too_many(table.loc[unreadable, "reason"], len(wanted), data.max_unreadable)
+    return table.assign(left_out=table["left_out"].mask(unreadable, "unreadable")), seen.prints
 
 
-def refuse_repeats(table: pd.DataFrame) -> None:
-    """Raise BadInput if two sources hold the same image: it would be two patients' and could stand in two splits."""
-    repeated = table[table["image"].duplicated()]
-    if len(repeated):
-        first = repeated.iloc[0]
-        raise BadInput(f"{first['image']}: found in two sources, expected in one: data.sources overlap")
+def drop_copies(table: pd.DataFrame, prints: np.ndarray, *, labels: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out the films that are there twice; give who must stay together a `group`. Also the pairs."""
+    there = table[table["left_out"] == ""]
+    first, pairs = duplicates.find(there, prints[there["row"].astype(int)], labels=labels)
+    table.loc[first.index, labels] = first[labels]
+    table.loc[there.index.difference(first.index), "left_out"] = "copy"
+    checked_csv.write("data/duplicates.csv", pairs)
+    return table.join(duplicates.groups(there, pairs)), pairs
 
 
-def refuse_too_many(unreadable: pd.DataFrame, count: int, limit: float) -> None:
+def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
+    """Give every image its split; leave out what would change an official one. Refuses an empty split or label."""
+    kept = table[table["left_out"] == ""]
+    side = splits.by_group(kept, labels=data.labels, dev=data.dev, test=data.test, seed=seed)
+    table.loc[kept.index, "split"] = side
+    table.loc[side.index[side == splits.LEFT_OUT], "left_out"] = "official split"
+    copy = table["left_out"] == "copy"
+    stays = table[table["left_out"] == ""].set_index("digest")["split"]
+    table.loc[copy, "split"] = table.loc[copy, "digest"].map(stays).fillna(splits.LEFT_OUT)
+    table.loc[~copy & (table["left_out"] != ""), "split"] = splits.LEFT_OUT
+    refuse_empty(table[table["left_out"] == ""], data)
+    return table
+
+
+def refuse_too_many(reasons: pd.Series, count: int, limit: float) -> None:
     """Raise BadInput if more than the share `limit` of the `count` images can't be read; tell if some can't."""
-    if not len(unreadable):
+    if not len(reasons):
         return
-    what = f"{len(unreadable)} of {count} images can't be read (listed in {UNREADABLE}), the first: "
-    what += unreadable["reason"].iloc[0]
-    if len(unreadable) > limit * count:
+    what = f"{len(reasons)} of {count} images can't be read (listed in data/unreadable.csv), the first: "
+    what += reasons.iloc[0]
+    if len(reasons) > limit * count:
         raise BadInput(f"data.max_unreadable: {limit:.1%} are allowed, found {what}")
     print(f"prepare: {what}")
 
 
-def refuse_empty(table: pd.DataFrame, data: schema.Data) -> None:
+def refuse_empty(kept: pd.DataFrame, data: Data) -> None:
     """Raise BadInput if a split has no image, or a label no train image that has it: it could not be learnt."""
     for split in prepared.SPLITS:
-        if not (table["split"] == split).any():
+        if not (kept["split"] == split).any():
             raise BadInput(
-                f"{split}: no image of {len(table)}, expected some: data.dev {data.dev}, data.test {data.test}"
+                f"{split}: no image of {len(kept)}, expected some: data.dev {data.dev}, data.test {data.test}"
             )
-    positive = (table.loc[table["split"] == "train", data.labels] == 1).any()
+    positive = (kept.loc[kept["split"] == "train", data.labels] == 1).any()
     for label in data.labels:
         if not positive[label]:
             raise BadInput(f"data.labels: no train image has {label!r}, expected one or more: does a source map to it?")
 
 
-def pack(table: pd.DataFrame, pixels: np.ndarray, rows: np.ndarray, *, study: str, labels: list[str]) -> None:
+def pack(kept: pd.DataFrame, pixels: Path, rows: np.ndarray, *, data: Data, study: str) -> None:
     """Write data/prepared.h5 and the empty dump that goes with it."""
-    parts = {split: table[table["split"] == split] for split in prepared.SPLITS}
-    columns = {split: columns_of(part, labels) for split, part in parts.items()}
+    parts = {split: kept[kept["split"] == split] for split in prepared.SPLITS}
+    columns = {split: columns_of(part, data.labels) for split, part in parts.items()}
     with atomic("data/prepared.h5") as path:
-        size = pixels.shape[1]
-        prepared.create(path, study=study, names=labels, size=size, columns=columns, rows=rows)
+        prepared.create(path, study=study, names=data.labels, size=data.size, columns=columns, rows=rows)
         for split, part in parts.items():
-            prepared.fill(path, split, blocks(pixels, part.index.to_numpy()))
+            prepared.fill(path, split, blocks(pixels, part["row"].to_numpy(int), data.size))
         prepared.measure(path)
     with atomic("data/dumps/labels.h5") as path:
-        dumps.create(path, names=labels, image_id=columns["train"]["image_id"])
+        dumps.create(path, names=data.labels, image_id=columns["train"]["image_id"])
 
 
 def columns_of(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
@@ -111,24 +143,29 @@ def columns_of(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
     return {"labels": part[labels].to_numpy()} | {name: column.to_numpy(str) for name, column in text.items()}
 
 
-def blocks(pixels: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows of `pixels` (N, H, H), a block at a time, so that memory does not grow with their number."""
+def blocks(pixels: Path, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """The images (n, size, size) of some `rows`, a block at a time.
+
+    Each block has a map of its own: the pages of one map would stay with the process until its end.
+    """
     for first in range(0, len(rows), BLOCK):
-        yield pixels[rows[first : first + BLOCK]]
+        yield np.memmap(pixels, np.uint8, "r").reshape(-1, size, size)[rows[first : first + BLOCK]]
 
 
-def draw(table: pd.DataFrame, pixels: np.ndarray, *, labels: list[str], study: str) -> None:
-    """The contact sheet: a few train images of each label, from all over the set."""
-    train = table[table["split"] == "train"]
-    shown = {label: train.index[train[label] == 1] for label in labels}
-    shown = {label: index[:: max(1, len(index) // SHEET)][:SHEET] for label, index in shown.items()}
-    contact_sheet(
-        "plots/prepare.png",
-        images=pixels[np.concatenate([*shown.values()]).astype(int)],
-        titles=[label for label, index in shown.items() for _ in index],
-        columns=2 * SHEET,
-        title=f"{study}: train images by label",
-    )
+def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
+    """A contact sheet of each split: a row for each label of each source, its images from all over the set."""
+    none = ~(kept[data.labels] == 1).any(axis=1)
+    having = {label: kept[label] == 1 for label in data.labels} | {"none of them": none}
+    for split in prepared.SPLITS:
+        sheet = {}
+        for source in sorted(kept["source"].unique()):
+            for label, has in having.items():
+                rows = kept.loc[has & (kept["source"] == source) & (kept["split"] == split), "row"].to_numpy(int)
+                if len(rows):
+                    shown = rows[:: max(1, len(rows) // SHEET)][:SHEET]
+                    sheet[f"{label}\n{source}: {len(rows):,}"] = next(blocks(pixels, shown, data.size))
+        title = f"{study}, {split}: {(kept['split'] == split).sum():,} images"
+        label_sheet(f"plots/prepare/{split}.png", rows=sheet, columns=SHEET, title=title)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,21 @@ def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_
         ),
         ("studies.phantom.data.labels", ["Edema", "Edema"], "studies.phantom.data: labels: found one twice"),
         ("studies.phantom.data.test", 0.9, "studies.phantom.data: dev 0.15, test 0.9: expected a sum below 1"),
-        ("studies.phantom.balance", {"Edma": 9}, "studies.phantom: balance: found label 'Edma', expected one of"),
+        ("studies.phantom.balance.counts", {"Edma": 9}, "studies.phantom: balance: found label 'Edma'"),
+        ("studies.phantom.balance.counts", {"Edema": 0.5}, "studies.phantom.balance.counts.Edema: found 0.5"),
+        ("studies.phantom.balance.ratios", {"Edema": 0.0}, "studies.phantom.balance.ratios.Edema: found 0.0"),
+        (
+            "studies.covid.balance.ratios",
+            {"Pneumonia": 1.0},
+            "studies.covid: balance: found 'Pneumonia' in counts and in ratios, expected it in one",
+        ),
+        ("studies.phantom.data.labels", ["split"], "studies.phantom.data: labels: found 'split', which is a column"),
+        (
+            SOURCES,
+            [{"reader": "plain_csv", "folder": ".", "file": "a.csv", "columns": {"img": "Path"}}],
+            f"{SOURCES}.0.columns.img",
+        ),
+        (SOURCES, [{"reader": "medmnist", "folder": "."}], f"{SOURCES}.0.file: missing"),
         (
             "studies.covid.data.labels",
             ["Normal", "Pneumonia"],

@@ -4,11 +4,9 @@ import time
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 
 from distill import prepared
-from distill.counts import census
 from distill.errors import BadInput
 
 IDS = ["patient1/Größe.png", "患者/画像.png", "p/" + "long" * 20]
@@ -119,43 +117,3 @@ def test_pixels_that_were_never_measured_are_refused(tmp_path):
     write(path)
     with pytest.raises(BadInput, match="mean"):
         prepared.read(path, "train")
-
-
-def test_the_census_is_what_counting_one_by_one_gives():
-    generator = np.random.default_rng(1)
-    labels, splits, sources = ["Edema", "Fracture"], ["train", "dev", "test"], ["a", "b"]
-    table = pd.DataFrame(
-        {
-            "split": generator.choice(splits, 60),
-            "source": generator.choice(sources, 60),
-            "patient": generator.choice(["1", "2", "3"], 60),
-            **{label: generator.choice([1.0, 0.0, np.nan], 60) for label in labels},
-        }
-    )
-    images = table.to_dict("records")
-    train = [image for image in images if image["split"] == "train"]
-    rows = generator.integers(0, len(train), 40)
-
-    def of(images):
-        unknown = {label: sum(image[label] != image[label] for image in images) for label in labels}
-        positive = {label: sum(image[label] == 1 for image in images) for label in labels}
-        return {"all": len(images), "positive": positive, "unknown": {k: n for k, n in unknown.items() if n}}
-
-    def patients(images):
-        return len({(image["source"], image["patient"]) for image in images})
-
-    def chosen(**wanted):
-        return [image for image in images if all(image[key] == value for key, value in wanted.items())]
-
-    assert census(table, labels=labels, rows=rows) == {
-        "images": {split: of(chosen(split=split)) for split in splits},
-        "patients": {
-            split: {
-                "all": patients(chosen(split=split)),
-                "positive": {label: patients(chosen(split=split, **{label: 1.0})) for label in labels},
-            }
-            for split in splits
-        },
-        "balanced": of([train[row] for row in rows]),
-        "sources": {s: {split: of(chosen(source=s, split=split)) for split in splits} for s in sources},
-    }

@@ -34,8 +34,12 @@ def chexpert(root, *, train=TRAIN, valid=VALID, labels=LABELS, default="ignore",
     root.mkdir(exist_ok=True)
     (root / "train.csv").write_bytes(train.encode())
     (root / "valid.csv").write_bytes(valid.encode())
-    options = {"uncertain": {"default": default}} | options
+    options = {"uncertain": {"default": default}, "classes": {}} | options
     return readers.chexpert(root, labels=labels, blank=blank, **options)
+
+
+def frontal(table):
+    return table[table["left_out"] == ""]
 
 
 def refused(read, *args, **options):
@@ -53,24 +57,35 @@ def touch(root, *names):
 
 def test_chexpert_reads_frontal_rows_and_splits_off_the_official_valid_set(tmp_path):
     table = chexpert(tmp_path)
-    assert list(table.columns) == ["image", "patient", "split", *LABELS]
+    assert list(table.columns) == ["image", "patient", "split", "left_out", *LABELS]
     assert table["image"].tolist() == [
         "train/patient00001/study1/view1_frontal.jpg",
         "train/patient00002/study2/view1_frontal.jpg",
+        "train/patient00002/study1/view2_lateral.jpg",
         "valid/patient64541/study1/view1_frontal.jpg",
     ]
-    assert table["patient"].tolist() == ["patient00001", "patient00002", "patient64541"]
-    assert table["split"].tolist() == ["", "", "test"]
+    assert table["patient"].tolist() == ["patient00001", "patient00002", "patient00002", "patient64541"]
+    assert table["split"].tolist() == ["", "", "", "test"]
+    assert table["left_out"].tolist() == ["", "", "lateral view", ""]
     assert (table[LABELS].dtypes == np.float32).all()
-    assert len(chexpert(tmp_path, frontal_only=False)) == 4
+    assert (chexpert(tmp_path, frontal_only=False)["left_out"] == "").all()
+
+
+def test_chexpert_columns_may_have_another_name_in_the_study_and_others_stay_unknown(tmp_path):
+    names = {"Pleural Effusion": "Effusion", "Edema": "Oedema"}
+    labels = ["Hernia", "Effusion", "Oedema"]
+    table = chexpert(tmp_path, labels=labels, classes=names, uncertain={"default": "ones", "Oedema": "zeros"})
+    plain = chexpert(tmp_path / "plain", uncertain={"default": "ones", "Edema": "zeros"})
+    assert table["Hernia"].isna().all()
+    np.testing.assert_array_equal(table[["Effusion", "Oedema"]], plain[["Pleural Effusion", "Edema"]])
 
 
 def test_chexpert_policies_for_uncertain_and_blank(tmp_path):
     uncertain = {"default": "ignore", "Edema": "ones", "Pleural Effusion": "zeros"}
     table = chexpert(tmp_path, uncertain=uncertain)
-    np.testing.assert_array_equal(table[LABELS], [[0, 0, 0], [np.nan, 1, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(frontal(table)[LABELS], [[0, 0, 0], [np.nan, 1, 0], [1, 0, 0]])
     table = chexpert(tmp_path, uncertain=uncertain, blank="ignore")
-    np.testing.assert_array_equal(table[LABELS], [[np.nan] * 3, [np.nan, 1, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(frontal(table)[LABELS], [[np.nan] * 3, [np.nan, 1, 0], [1, 0, 0]])
 
 
 def test_chexpert_takes_a_bom_and_windows_line_ends(tmp_path):
@@ -120,7 +135,8 @@ def test_chexpert_without_an_image_of_the_wanted_side_says_so(tmp_path):
 
 def test_a_missing_root_or_file_is_named(tmp_path):
     absent = tmp_path / "absent"
-    line = refused(readers.chexpert, absent, labels=LABELS, uncertain={"default": "ones"}, blank="zeros")
+    settings = {"uncertain": {"default": "ones"}, "blank": "zeros", "classes": {}}
+    line = refused(readers.chexpert, absent, labels=LABELS, **settings)
     assert line.startswith(f"{absent}/train.csv: no such file; expected a CSV with columns Path, ")
     line = refused(readers.class_folders, absent, labels=["Normal"], classes={"NORMAL": "Normal"})
     assert line == f"{absent}: no such folder; expected class folders in it: NORMAL"
@@ -197,7 +213,7 @@ CLASSES = {"COVID-19": "COVID-19", "Pneumonia": "Pneumonia", "No Finding": "Norm
 
 def covid(root, text, *, classes=CLASSES):
     (root / "metadata.csv").write_text(text)
-    return readers.covid_chestxray(root, labels=COVID_LABELS, classes=classes)
+    return frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=classes))
 
 
 @pytest.mark.parametrize("drift", ["patientid", "patient id", "PatientId", "patient_id"])
@@ -208,6 +224,8 @@ def test_covid_reads_findings_and_headers_of_every_version(tmp_path, drift):
     assert table[COVID_LABELS].idxmax(axis=1).tolist() == ["COVID-19", "Pneumonia", "Normal"]
     assert (table[COVID_LABELS].sum(axis=1) == 1).all()
     assert covid(tmp_path, OLD.replace("finding", "findings")).equals(table)
+    everything = readers.covid_chestxray(tmp_path, labels=COVID_LABELS, classes=CLASSES)
+    assert everything.set_index("image")["left_out"].loc["images/lateral.jpg"] == "lateral view"
     without = covid(tmp_path, OLD.replace(",Folder", "").replace(",images", "").replace(",more", ""))
     assert without["image"].tolist() == ["images/a.jpg", "images/b.png", "images/c.jpg"]
 
@@ -259,7 +277,7 @@ def test_real_class_folders_against_a_count_of_the_files():
 @real
 def test_real_covid_against_the_csv():
     root = DATA / "covid-chestxray-dataset"
-    table = readers.covid_chestxray(root, labels=COVID_LABELS, classes=CLASSES)
+    table = frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=CLASSES))
     with (root / "metadata.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["view"] != "L"]
     wanted = {"COVID-19": "COVID-19", "COVID-19, ARDS": "COVID-19", "Pneumonia": "Pneumonia", "No Finding": "Normal"}

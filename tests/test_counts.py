@@ -1,0 +1,80 @@
+"""Counts: what `metrics/prepare.json` says is what counting one by one gives."""
+
+import numpy as np
+import pandas as pd
+
+from distill.counts import census, one_source, remarks
+
+PAIRS = pd.DataFrame(
+    [("copy", "two", ""), ("near", "same", ""), ("near", "two", ""), ("copy", "same", "Edema"), ("near", "same", "")],
+    columns=["kind", "patients", "disagree"],
+)
+
+
+def test_the_census_is_what_counting_one_by_one_gives():
+    generator = np.random.default_rng(1)
+    labels, splits, sources = ["Edema", "Fracture"], ["train", "dev", "test"], ["a", "b"]
+    table = pd.DataFrame(
+        {
+            "split": generator.choice(splits, 60),
+            "source": generator.choice(sources, 60),
+            "patient": generator.choice(["1", "2", "3"], 60),
+            "left_out": generator.choice(["", "", "", "copy", "lateral view"], 60),
+            **{label: generator.choice([1.0, 0.0, np.nan], 60) for label in labels},
+        }
+    )
+    images = [image for image in table.to_dict("records") if not image["left_out"]]
+    train = [image for image in images if image["split"] == "train"]
+    rows = generator.integers(0, len(train), 40)
+
+    def of(images):
+        unknown = {label: sum(image[label] != image[label] for image in images) for label in labels}
+        positive = {label: sum(image[label] == 1 for image in images) for label in labels}
+        return {"all": len(images), "positive": positive, "unknown": {k: n for k, n in unknown.items() if n}}
+
+    def patients(images):
+        return len({(image["source"], image["patient"]) for image in images})
+
+    def chosen(**wanted):
+        return [image for image in images if all(image[key] == value for key, value in wanted.items())]
+
+    found = census(table, PAIRS, labels=labels, rows=rows)
+    assert found | {"left_out": None, "duplicates": None, "from_one_source": None} == {
+        "images": {split: of(chosen(split=split)) for split in splits},
+        "patients": {
+            split: {
+                "all": patients(chosen(split=split)),
+                "positive": {label: patients(chosen(split=split, **{label: 1.0})) for label in labels},
+            }
+            for split in splits
+        },
+        "balanced": of([train[row] for row in rows]),
+        "sources": {s: {split: of(chosen(source=s, split=split)) for split in splits} for s in sources},
+        "left_out": None,
+        "duplicates": None,
+        "from_one_source": None,
+    }
+    copies, lateral = ((table["left_out"] == reason).sum() for reason in ("copy", "lateral view"))
+    assert found["left_out"] == {"all": copies + lateral, "copy": copies, "lateral view": lateral}
+    assert found["duplicates"] == {"copies": 2, "copies_that_disagree": 1, "near": 3, "near_of_two_patients": 1}
+
+
+def test_a_label_that_one_of_several_sources_has_alone_is_named():
+    table = pd.DataFrame({"source": ["a", "a", "b"], "Edema": [1.0, 0, 1], "Fracture": [1.0, 1, np.nan], "Mass": 0.0})
+    assert one_source(table, labels=["Edema", "Fracture", "Mass"]) == {"Fracture": "a"}
+    assert one_source(table[:2], labels=["Edema", "Fracture"]) == {}  # of one source all labels are: no news
+
+
+def test_what_is_odd_is_said_in_a_line_each_and_nothing_else():
+    quiet = {"left_out": {"all": 0}, "duplicates": {"near": 0}, "from_one_source": {}, "unlisted": 0}
+    assert remarks(quiet) == []
+    loud = {
+        "left_out": {"all": 1201, "CT": 1, "copy": 1200},
+        "duplicates": {"near": 3},
+        "from_one_source": {"COVID-19": "cohen", "Normal": "kermany"},
+        "unlisted": 7,
+    }
+    lines = remarks(loud)
+    assert [line.split(":")[0].split(" ")[0] for line in lines] == ["left", "3", "7", "warning"]
+    assert lines[0].startswith("left out: 1 CT, 1,200 copy")
+    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[3]

@@ -1,0 +1,132 @@
+"""Copies and near-duplicates: found against a slow search, dropped, joined, and told from other films."""
+
+import io
+from itertools import combinations
+from pathlib import Path
+
+import networkx
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from distill import duplicates, fingerprints
+
+XRAYS = Path(__file__).parents[2] / "shared" / "data"
+LABELS = ["Edema", "Fracture"]
+
+
+def bits_apart(first, second):
+    return sum(bin(int(one) ^ int(other)).count("1") for one, other in zip(first, second, strict=True))
+
+
+def test_pairs_are_those_of_a_slow_search(monkeypatch):
+    monkeypatch.setattr(fingerprints, "TILE", (8, 16))  # many tiles, the last ones not full
+    rng = np.random.default_rng(0)
+    prints = rng.integers(0, 2**63, (61, 4), dtype=np.uint64)
+    for row, flips in [(9, 3), (25, 24), (40, 25), (58, 0)]:
+        mask = np.packbits(rng.permutation(np.arange(256) < flips)).view(np.uint64)
+        prints[row] = prints[row - 8] ^ mask
+    slow = [(a, b, bits_apart(prints[a], prints[b])) for a, b in combinations(range(61), 2)]
+    expected = [pair for pair in slow if pair[2] <= 24]
+    assert len(expected) == 3
+    assert fingerprints.near_pairs(prints).tolist() == [list(pair) for pair in expected]
+
+
+def test_of_nothing_and_of_one_there_are_no_pairs():
+    for count in (0, 1):
+        assert fingerprints.near_pairs(np.zeros((count, 4), np.uint64)).shape == (0, 3)
+
+
+def rows(*columns, split=None):
+    """A table of (digest, patient, Edema, Fracture), one image each."""
+    table = pd.DataFrame(columns, columns=["digest", "patient", *LABELS])
+    table[LABELS] = table[LABELS].astype(np.float32)
+    image = [f"{n}.png" for n in range(len(table))]
+    return table.assign(image=image, source="a", split=split or "", left_out="")
+
+
+def find(table, prints=None):
+    """With all films far from one another unless `prints` are given."""
+    rng = np.random.default_rng(0)
+    prints = rng.integers(0, 2**63, (len(table), 4), dtype=np.uint64) if prints is None else prints
+    return duplicates.find(table, prints, labels=LABELS)
+
+
+def test_the_first_copy_stays_and_what_another_knows_is_kept():
+    nan = np.nan
+    table = rows(("x", "1", 1, nan), ("y", "2", 0, 0), ("x", "3", 1, 0), ("x", "1", nan, nan)).set_index(
+        pd.Index([10, 20, 30, 40])  # rows were left out before
+    )
+    first, pairs = find(table)
+    assert first.index.tolist() == [10, 20]
+    np.testing.assert_array_equal(first[LABELS], [[1, 0], [0, 0]])
+    assert pairs[["image", "other", "kind", "bits", "patients", "disagree"]].values.tolist() == [
+        ["2.png", "0.png", "copy", 0, "two", ""],
+        ["3.png", "0.png", "copy", 0, "same", ""],
+    ]
+
+
+def test_copies_that_disagree_about_a_label_leave_it_unknown_and_are_named():
+    first, pairs = find(rows(("x", "1", 1, 0), ("x", "1", 0, 0), ("y", "2", 1, 1)))
+    np.testing.assert_array_equal(first[LABELS], [[np.nan, 0], [1, 1]])
+    assert pairs["disagree"].tolist() == ["Edema"]
+
+
+def test_of_copies_the_one_in_the_official_test_set_stays():
+    first, pairs = find(rows(("x", "1", 1, 0), ("x", "2", 1, 0), ("x", "3", 1, 0), split=["train", "test", "dev"]))
+    assert first["image"].tolist() == ["1.png"] and pairs["other"].tolist() == ["1.png", "1.png"]
+
+
+def test_near_duplicates_stay_and_their_bits_are_told():
+    table = rows(("x", "1", 1, 0), ("y", "2", 1, 0), ("z", "1", 1, 0), ("x", "2", 1, 0))
+    far = np.array([2**60 - 1] * 4, np.uint64)
+    prints = np.stack([np.zeros(4, np.uint64), np.array([0, 7, 0, 0], np.uint64), far, np.zeros(4, np.uint64)])
+    first, pairs = find(table, prints)
+    assert len(first) == 3
+    assert pairs[["image", "other", "kind", "bits", "patients"]].values.tolist() == [
+        ["3.png", "0.png", "copy", 0, "two"],
+        ["0.png", "1.png", "near", 3, "two"],
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_the_connected_parts_of_patients(seed):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"patient": rng.choice(list("abcdefghijklmnop"), 40), "source": rng.choice(["s", "t"], 40)})
+    table["image"] = [f"{n}.png" for n in range(40)]
+    ends = rng.integers(0, 40, (9, 2))
+    pairs = pd.DataFrame(
+        {"image": table["image"].to_numpy()[ends[:, 0]], "other": table["image"].to_numpy()[ends[:, 1]]}
+    )
+    graph = networkx.Graph()
+    graph.add_edges_from(
+        table[["image", "patient", "source"]].apply(lambda row: (row["image"], tuple(row[1:])), axis=1)
+    )
+    graph.add_edges_from(pairs[["image", "other"]].to_numpy())
+    group = duplicates.groups(table, pairs).set_axis(table["image"])
+    parts = {frozenset(node for node in part if node in group.index) for part in networkx.connected_components(graph)}
+    assert {frozenset(part.index) for _, part in group.groupby(group)} == parts
+    shuffled = table.sample(frac=1, random_state=seed)
+    assert duplicates.groups(shuffled, pairs).sort_index().equals(duplicates.groups(table, pairs))
+
+
+@pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real X-rays at {XRAYS}")
+def test_a_film_saved_again_is_near_itself_and_films_of_others_are_far():
+    files = sorted((XRAYS / "chest_xray" / "train" / "NORMAL").glob("*.jpeg"))[:150]
+    films = [Image.open(file).convert("L") for file in files]
+
+    def seen(film):
+        return fingerprints.fingerprint(np.asarray(film.resize((64, 64), Image.Resampling.BILINEAR)))
+
+    def again(film):
+        saved = io.BytesIO()
+        film.resize((150, 150)).save(saved, "JPEG", quality=50)
+        return Image.fromarray((255 * (np.asarray(Image.open(saved)) / 255) ** 0.8).astype(np.uint8))
+
+    prints = np.stack([seen(film) for film in films])
+    copies = np.stack([seen(again(film)) for film in films])
+    assert max(bits_apart(*pair) for pair in zip(prints, copies, strict=True)) <= fingerprints.NEAR
+    patients = [file.name.rsplit("-", 1)[0] for file in files]
+    strangers = [bits_apart(prints[a], prints[b]) for a, b in combinations(range(150), 2) if patients[a] != patients[b]]
+    assert min(strangers) > fingerprints.NEAR
