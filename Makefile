@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test
+.PHONY: run setup test bench
 
 run: setup
 	dvc repro
@@ -19,3 +19,6 @@ test: setup
 	ruff check .
 	ruff format --check .
 	pytest
+
+bench: setup # speed and memory as ratios, some minutes
+	python -m tests.benchmarks.prepare

@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import imagehash
 import numpy as np
+import scipy.fftpack  # noqa: F401  (imagehash imports it at the first hash: once here, not once in every process)
 from PIL import Image
 from tqdm import tqdm
 

@@ -40,7 +40,8 @@ def load(path: str | Path, *, size: int, keep_aspect: bool) -> np.ndarray:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height} pixels")
             # No JPEG draft mode: 2048 -> 320 takes a third of the time, but moves pixels by 5 grey levels.
-            return square(_grey(ImageOps.exif_transpose(image)), size=size, keep_aspect=keep_aspect)
+            ImageOps.exif_transpose(image, in_place=True)
+            return square(_grey(image), size=size, keep_aspect=keep_aspect)
     except Exception as error:  # Pillow and pydicom raise some twenty kinds for broken files
         expected = "a whole PNG, JPEG or DICOM image of at most 100 megapixels"
         raise BadInput(f"{path}: found {_reason(error)}; expected {expected}") from error

@@ -1,11 +1,12 @@
 """Many images with all cores, never all in memory: their pixels to a file, their fingerprints to the caller."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -14,8 +15,8 @@ from tqdm import tqdm
 from distill import fingerprints, images
 from distill.errors import BadInput
 
-# Images under way at once; at 528×528 (the paper's EfficientNet-B6) they take 140 MB.
-BATCH = 512
+CHUNK = 16  # images that a process takes at once
+AHEAD = 32  # chunks under way; at 528×528 (the paper's EfficientNet-B6) they take 140 MB
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class Seen:
     reasons: list[str | None]  # why it cannot be read
     digests: list[str]  # equal where the pixels are
     prints: np.ndarray  # (N, 4) uint64, see `fingerprints`
+
+
+class Look(NamedTuple):
+    """One image: its pixels, and what `Seen` has of it."""
+
+    pixels: bytes
+    reason: str | None
+    digest: str
+    mark: tuple[int, ...]
 
 
 def take_in(
@@ -41,28 +51,39 @@ def take_in(
     One that cannot be read is written as zeros. `processes` (default: one a core) changes the speed and nothing
     else.
     """
-    look = partial(_look, size=size, keep_aspect=keep_aspect)
-    reasons, digests, prints = [], [], []
+    work = partial(_look_at_all, size=size, keep_aspect=keep_aspect)
+    seen = []
     with ProcessPoolExecutor(processes) as pool, tqdm(total=count, unit="image", disable=None) as bar:
-        # The executor would run ahead of a slow disk without bound; batches keep memory independent of N.
-        pictures = iter(pictures)
-        while batch := list(islice(pictures, BATCH)):
-            for pixels, digest, mark, reason in pool.map(look, batch, chunksize=8):
-                out.write(pixels)
-                reasons.append(reason)
-                digests.append(digest)
-                prints.append(mark)
-                bar.update()
-    return Seen(reasons, digests, np.array(prints, np.uint64).reshape(-1, 4))
+        for looks in _in_order(pool, work, pictures):
+            out.writelines(look.pixels for look in looks)
+            seen += [look[1:] for look in looks]
+            bar.update(len(looks))
+    reasons, digests, marks = map(list, zip(*seen, strict=True)) if seen else ([], [], [])
+    return Seen(reasons, digests, np.array(marks, np.uint64).reshape(-1, 4))
 
 
-def _look(picture: images.File | np.ndarray, *, size: int, keep_aspect: bool) -> tuple:
-    """Pixels, digest, fingerprint and no reason; or zeros and the reason."""
+def _in_order(pool: ProcessPoolExecutor, work, pictures: Iterable) -> Iterator[list[Look]]:
+    """The results of all chunks. The pool's own `map` would run ahead of a slow disk without bound."""
+    pictures, under_way = iter(pictures), deque()
+    while chunk := list(islice(pictures, CHUNK)):
+        under_way.append(pool.submit(work, chunk))
+        if len(under_way) == AHEAD:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _look_at_all(pictures: list[images.File | np.ndarray], *, size: int, keep_aspect: bool) -> list[Look]:
+    return [_look(picture, size=size, keep_aspect=keep_aspect) for picture in pictures]
+
+
+def _look(picture: images.File | np.ndarray, *, size: int, keep_aspect: bool) -> Look:
+    """One picture; zeros and the reason if it cannot be read."""
     try:
         if isinstance(picture, images.File):
             pixels = images.load_inside(picture, size=size, keep_aspect=keep_aspect)
         else:
             pixels = images.square(Image.fromarray(picture).convert("L"), size=size, keep_aspect=keep_aspect)
     except BadInput as error:
-        return bytes(size * size), "", (0, 0, 0, 0), str(error)
-    return pixels.tobytes(), fingerprints.digest(pixels), fingerprints.fingerprint(pixels), None
+        return Look(bytes(size * size), str(error), "", (0, 0, 0, 0))
+    return Look(pixels.tobytes(), None, fingerprints.digest(pixels), tuple(fingerprints.fingerprint(pixels).tolist()))

@@ -34,7 +34,8 @@ def pictures(tmp_path):
 
 
 def test_any_number_of_processes_gives_the_same(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(intake, "BATCH", 7)  # several batches, the last one not full
+    monkeypatch.setattr(intake, "AHEAD", 2)
+    monkeypatch.setattr(intake, "CHUNK", 3)  # many chunks, the last one not full
     one, seen = take_in(pictures, tmp_path / "one", size=16, keep_aspect=True, processes=1)
     two, again = take_in(pictures, tmp_path / "two", size=16, keep_aspect=True, processes=2)
     assert np.array_equal(one, two)
