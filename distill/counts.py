@@ -16,7 +16,7 @@ def census(table: pd.DataFrame, pairs: pd.DataFrame, *, labels: list[str], rows:
     """
     kept = table[table["left_out"] == ""]
     parts = {split: kept[kept["split"] == split] for split in SPLITS}
-    near, two = pairs["kind"] == "near", pairs["patients"] == "two"
+    near = pairs["kind"] == "near"
     return {
         "images": {split: _images(part, labels) for split, part in parts.items()},
         "patients": {split: _patients(part, labels) for split, part in parts.items()},
@@ -28,9 +28,9 @@ def census(table: pd.DataFrame, pairs: pd.DataFrame, *, labels: list[str], rows:
         "left_out": {"all": len(table) - len(kept)} | reasons(table),
         "duplicates": {
             "copies": int((~near).sum()),
-            "copies_that_disagree": int((pairs["disagree"] != "").sum()),
             "near": int(near.sum()),
-            "near_of_two_patients": int((near & two).sum()),
+            "of_two_patients": int((pairs["patients"] == "two").sum()),
+            "that_disagree": int((pairs["disagree"] != "").sum()),
         },
         "from_one_source": one_source(kept, labels=labels),
     }

@@ -15,32 +15,28 @@ def find(table: pd.DataFrame, prints: np.ndarray, *, labels: list[str]) -> tuple
     `prints` (N, 4) uint64 are their fingerprints. Of copies the one that is officially in test stays, else the
     first. A label that only some copies know is known; one about which they disagree becomes unknown. The pairs
     have `image`, `other`, `kind` (copy: `image` goes; near: both stay), `bits` between the two, `patients` (same or
-    two) and, of copies, the labels about which they `disagree`, joined by |.
+    two) and the labels about which they `disagree`, joined by |.
     """
     rank = table["split"].map(OFFICIAL.index)
     order = table.assign(rank=rank).sort_values("rank", ascending=False, kind="stable")
     first = table.loc[order.drop_duplicates("digest").index].sort_index()
-    pairs = pd.concat([_copies(table, first, labels), _near(first, prints[table.index.get_indexer(first.index)])])
-    who = patients(table).set_axis(table["image"])
-    same = who[pairs["image"]].to_numpy() == who[pairs["other"]].to_numpy()
-    pairs.insert(4, "patients", np.where(same, "same", "two"))
-    return _merge_labels(table, first, labels), pairs.reset_index(drop=True)
-
-
-def _copies(table: pd.DataFrame, first: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Each row of `table` that is not in `first`, and the one that is."""
     goes = table[~table.index.isin(first.index)]
-    stays = first.set_index("digest").loc[goes["digest"]].set_axis(goes.index)
-    differ = (goes[labels] != stays[labels]) & goes[labels].notna() & stays[labels].notna()
-    disagree = ["|".join(np.array(labels)[row]) for row in differ.to_numpy(bool)]
-    pairs = {"image": goes["image"], "other": stays["image"], "kind": "copy", "bits": 0, "disagree": disagree}
-    return pd.DataFrame(pairs)
+    stays = first.set_index("digest").loc[goes["digest"], "image"].to_numpy()
+    copies = pd.DataFrame({"image": goes["image"], "other": stays, "kind": "copy", "bits": 0})
+    near, image = near_pairs(prints[table.index.get_indexer(first.index)]), first["image"].to_numpy()
+    alike = {"image": image[near[:, 0]], "other": image[near[:, 1]], "kind": "near", "bits": near[:, 2]}
+    pairs = pd.concat([copies, pd.DataFrame(alike)], ignore_index=True)
+    return _merge_labels(table, first, labels), _compare(table.set_index("image"), pairs, labels)
 
 
-def _near(first: pd.DataFrame, prints: np.ndarray) -> pd.DataFrame:
-    pairs, image = near_pairs(prints), first["image"].to_numpy()
-    one, other = image[pairs[:, 0]], image[pairs[:, 1]]
-    return pd.DataFrame({"image": one, "other": other, "kind": "near", "bits": pairs[:, 2], "disagree": ""})
+def _compare(table: pd.DataFrame, pairs: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """The pairs with `patients` and `disagree`."""
+    one, other = (table.loc[pairs[end]] for end in ("image", "other"))
+    same = patients(one).to_numpy() == patients(other).to_numpy()
+    one, other = one[labels].to_numpy(), other[labels].to_numpy()
+    differ = (one != other) & ~np.isnan(one) & ~np.isnan(other)
+    disagree = ["|".join(np.array(labels)[row]) for row in differ]
+    return pairs.assign(patients=np.where(same, "same", "two"), disagree=disagree)
 
 
 def _merge_labels(table: pd.DataFrame, first: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

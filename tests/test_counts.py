@@ -56,7 +56,7 @@ def test_the_census_is_what_counting_one_by_one_gives():
     }
     copies, lateral = ((table["left_out"] == reason).sum() for reason in ("copy", "lateral view"))
     assert found["left_out"] == {"all": copies + lateral, "copy": copies, "lateral view": lateral}
-    assert found["duplicates"] == {"copies": 2, "copies_that_disagree": 1, "near": 3, "near_of_two_patients": 1}
+    assert found["duplicates"] == {"copies": 2, "near": 3, "of_two_patients": 2, "that_disagree": 1}
 
 
 def test_a_label_that_one_of_several_sources_has_alone_is_named():

@@ -79,14 +79,14 @@ def test_of_copies_the_one_in_the_official_test_set_stays():
 
 
 def test_near_duplicates_stay_and_their_bits_are_told():
-    table = rows(("x", "1", 1, 0), ("y", "2", 1, 0), ("z", "1", 1, 0), ("x", "2", 1, 0))
+    table = rows(("x", "1", 1, 0), ("y", "2", 1, 1), ("z", "1", 1, 0), ("x", "2", 1, 0))
     far = np.array([2**60 - 1] * 4, np.uint64)
     prints = np.stack([np.zeros(4, np.uint64), np.array([0, 7, 0, 0], np.uint64), far, np.zeros(4, np.uint64)])
     first, pairs = find(table, prints)
     assert len(first) == 3
-    assert pairs[["image", "other", "kind", "bits", "patients"]].values.tolist() == [
-        ["3.png", "0.png", "copy", 0, "two"],
-        ["0.png", "1.png", "near", 3, "two"],
+    assert pairs[["image", "other", "kind", "bits", "patients", "disagree"]].values.tolist() == [
+        ["3.png", "0.png", "copy", 0, "two", ""],
+        ["0.png", "1.png", "near", 3, "two", "Fracture"],
     ]
 
 
