@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
@@ -12,34 +13,56 @@ from distill.atomic import atomic
 from distill.errors import BadInput
 
 
+class Header:
+    """The names in the first row; case, blanks, underscores and a plural s are of no account."""
+
+    def __init__(self, file: Path, names: list[str]) -> None:
+        self.file, self.names = file, names
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return self.find(name) is not None
+
+    def find(self, name: str, *, must: bool = False) -> str | None:
+        """The column's name as the file writes it, or None. Raises `BadInput` for two, and if it `must` be there."""
+        found = [given for given in self.names if _plain(given) == _plain(name)]
+        if len(found) > 1:
+            raise BadInput(f"{self.file}, row 1: found columns {' and '.join(map(repr, found))}, expected one of them")
+        if must and not found:
+            raise BadInput(f"{self.file}, row 1: found no column {name!r}; {nearest(name, self.names)}")
+        return found[0] if found else None
+
+
+def header(file: str | Path) -> Header:
+    """The names in the first row. Raises `BadInput` for a missing file and bad UTF-8."""
+    with _rows(Path(file), expected="a CSV") as rows:
+        return Header(Path(file), list(rows.fieldnames or ()))
+
+
 def read(file: str | Path, *, columns: Iterable[str], optional: Iterable[str] = ()) -> pd.DataFrame:
     """The named columns as stripped text ("" for a missing optional one), and `at`: the file and the row.
 
-    Case, blanks, underscores and a plural s in the header are of no account; a byte order mark, CRLF and quoted
-    commas are understood. Raises `BadInput` for a missing file or column, a row of another length and bad UTF-8.
+    A byte order mark, CRLF and quoted commas are understood; for names see `Header`. Raises `BadInput` for a
+    missing file or column, a row of another length and bad UTF-8.
     """
     file, columns = Path(file), list(columns)
-    if not file.is_file():
-        raise BadInput(f"{file}: no such file; expected a CSV with columns {', '.join(columns)}")
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines)
-            header = {_plain(name): name for name in rows.fieldnames or ()}
-            for column in columns:
-                if _plain(column) not in header:
-                    raise BadInput(f"{file}, row 1: found no column {column!r}; {nearest(column, header.values())}")
-            names = {column: header.get(_plain(column)) for column in (*columns, *optional)}
-            cells = [_cells(row, names=names, at=f"{file}, row {rows.line_num}") for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file}: found {error}; expected a CSV in UTF-8") from error
+    with _rows(file, expected=f"a CSV with columns {', '.join(columns)}") as rows:
+        header = Header(file, list(rows.fieldnames or ()))
+        names = {column: header.find(column, must=True) for column in columns}
+        names |= {column: header.find(column) for column in optional if column not in names}
+        cells = [_cells(row, names=names, at=f"{file}, row {rows.line_num}") for row in rows]
     return pd.DataFrame(cells, columns=[*names, "at"], dtype=str)
 
 
-def header(file: str | Path) -> list[str]:
-    """The names in the first row. Raises `BadInput` for a missing file and bad UTF-8."""
-    read(file, columns=())
-    with Path(file).open(encoding="utf-8-sig", newline="") as lines:
-        return [name.strip() for name in next(csv.reader(lines), [])]
+@contextmanager
+def _rows(file: Path, *, expected: str) -> Iterator[csv.DictReader]:
+    if not file.is_file():
+        raise BadInput(f"{file}: no such file; expected {expected}")
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            yield csv.DictReader(lines)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{file}: found {error}; expected a CSV in UTF-8") from error
 
 
 def refuse(cells: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> None:

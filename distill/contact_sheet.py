@@ -41,7 +41,7 @@ def label_sheet(path: str | Path, *, rows: dict[str, np.ndarray], columns: int, 
     figure = Figure(figsize=(width / DPI + 2.2, height / DPI + 0.5), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.imshow(mosaic, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_yticks([(top + 0.5) * (side + GAP) for top in range(len(rows))], list(rows), fontsize=8)
+    axes.set_yticks([(top + 0.5) * (side + GAP) for top in range(len(rows))], list(rows), fontsize=8, parse_math=False)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from distill.duplicates import patients
 from distill.prepared import SPLITS
 
 
@@ -55,10 +54,15 @@ def remarks(census: dict) -> list[str]:
     left_out = [f"{count:,} {why}" for why, count in census["left_out"].items() if why != "all"]
     alone = [f"{label!r} from {source} alone" for label, source in census["from_one_source"].items()]
     near, unlisted = census["duplicates"]["near"], census["unlisted"]
+    images, patients = (sum(census[of][split]["all"] for split in SPLITS) for of in ("images", "patients"))
+    held_out = {split: census["images"][split]["positive"] for split in ("dev", "test")}
+    none = [f"{split} has no {label!r}" for split, count in held_out.items() for label in count if not count[label]]
     lines = {
         f"left out: {', '.join(left_out)} (data/split.csv)": left_out,
         f"{near:,} pairs of near-duplicates, each kept on one side (data/duplicates.csv)": near,
         f"{unlisted:,} images on disk are in no CSV or class (data/unlisted.csv)": unlisted,
+        "every image counts as a patient of its own: if some are of one person, name the patients": images == patients,
+        f"warning: {', '.join(none)}: what is measured there of these labels is empty": none,
         f"warning: {', '.join(alone)}: a network may tell the source (age, scanner, border) for the finding": alone,
     }
     return [line for line, cause in lines.items() if cause]
@@ -71,5 +75,5 @@ def _images(part: pd.DataFrame, labels: list[str]) -> dict:
 
 
 def _patients(part: pd.DataFrame, labels: list[str]) -> dict:
-    who = patients(part)
+    who = part["patient"]
     return {"all": who.nunique(), "positive": {label: who[part[label] == 1].nunique() for label in labels}}

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pydicom import Dataset, dcmread
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing, pixel_array
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_ICT": 3, "YBR_RCT": 3}
 
@@ -25,13 +27,15 @@ def grey(path: str | Path, *, max_pixels: int) -> Image.Image:
     greatest value become 0 and 255. Then MONOCHROME1 is inverted (C.7.6.3.1.2) and padding (C.7.5.1.1.2) made
     black. A picture with nothing between its least and greatest is black. Colour becomes luminance.
 
-    Raises ValueError for no pixel data, more than one frame, more than `max_pixels` pixels (told from the header,
-    before anything is decoded) and an unsupported photometric interpretation; OSError, and what pydicom raises
-    for files that are broken or compressed by what is not installed.
+    Raises ValueError for a file deflated as a whole, no pixel data, more than one frame, more than `max_pixels`
+    pixels (told from the header, before anything is decoded) and an unsupported photometric interpretation;
+    OSError, and what pydicom raises for files that are broken or compressed by what is not installed.
     """
     with warnings.catch_warnings():
         # pydicom warns about harmless faults, several a file; numpy about a sigmoid's far ends.
         warnings.simplefilter("ignore")
+        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            raise ValueError("a file deflated as a whole")  # a small one may hold gigabytes
         dataset = dcmread(path)
         _check(dataset, max_pixels)
         pixels = pixel_array(dataset, index=0)

@@ -13,7 +13,8 @@ def find(table: pd.DataFrame, prints: np.ndarray, *, labels: list[str]) -> tuple
     """The rows of `table` that stay, one for each `digest`, and all pairs of films that are the same.
 
     `prints` (N, 4) uint64 are their fingerprints. Of copies the one that is officially in test stays, else the
-    first. A label that only some copies know is known; one about which they disagree becomes unknown. The pairs
+    first. A label that only some copies know is known; one about which they disagree becomes unknown (but copies
+    have no say about an image of an official set that they are not in). The pairs
     have `image`, `other`, `kind` (copy: `image` goes; near: both stay), `bits` between the two, `patients` (same or
     two) and the labels about which they `disagree`, joined by |.
     """
@@ -32,7 +33,7 @@ def find(table: pd.DataFrame, prints: np.ndarray, *, labels: list[str]) -> tuple
 def _compare(table: pd.DataFrame, pairs: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     """The pairs with `patients` and `disagree`."""
     one, other = (table.loc[pairs[end]] for end in ("image", "other"))
-    same = patients(one).to_numpy() == patients(other).to_numpy()
+    same = one["patient"].to_numpy() == other["patient"].to_numpy()
     one, other = one[labels].to_numpy(), other[labels].to_numpy()
     differ = (one != other) & ~np.isnan(one) & ~np.isnan(other)
     disagree = ["|".join(np.array(labels)[row]) for row in differ]
@@ -40,7 +41,9 @@ def _compare(table: pd.DataFrame, pairs: pd.DataFrame, labels: list[str]) -> pd.
 
 
 def _merge_labels(table: pd.DataFrame, first: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    copied = table[table["digest"].duplicated(keep=False)]
+    """`first` with what its copies know; one outside an official set has no say about an image in it."""
+    split = table["digest"].map(first.set_index("digest")["split"])
+    copied = table[table["digest"].duplicated(keep=False) & (table["split"] == split)]
     if copied.empty:
         return first
     known = copied.groupby("digest")[labels]
@@ -51,19 +54,14 @@ def _merge_labels(table: pd.DataFrame, first: pd.DataFrame, labels: list[str]) -
 
 
 def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
-    """Who must stand on one side: the images of a patient, and of patients that share a film (`pairs`).
+    """Who must stand on one side: the images of a `patient`, and of patients that share a film (`pairs`).
 
-    A patient is a (source, patient) pair. A group is named by the first of its patients.
+    A group is named by the first of its patients.
     """
-    names, number = np.unique(patients(table).to_numpy(str), return_inverse=True)
+    names, number = np.unique(table["patient"].to_numpy(str), return_inverse=True)
     of_image = pd.Series(number, index=table["image"])
     ends = of_image[pairs["image"]].to_numpy(), of_image[pairs["other"]].to_numpy()
     graph = coo_array((np.ones(len(pairs)), ends), shape=(len(names), len(names)))
     _, part = connected_components(graph, directed=False)
     first = pd.Series(names).groupby(part).min()
     return pd.Series(first.loc[part[number]].to_numpy(), index=table.index, name="group")
-
-
-def patients(table: pd.DataFrame) -> pd.Series:
-    """Who each image is of; two sources may both have a patient 1."""
-    return table["source"] + "\t" + table["patient"]

@@ -3,25 +3,39 @@
 import os
 from pathlib import Path
 
-SUFFIXES = {".jpeg", ".jpg", ".png", ".dcm", ".dicom"}
+from distill import dicom
+from distill.errors import BadInput
+
+# What people call images; those that cannot be read are told by `images.load`, not passed over.
+SUFFIXES = {".jpeg", ".jpg", ".png", ".dcm", ".dicom", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2"}
 
 
 def images(root: str | Path) -> list[str]:
-    """The paths below `root`, sorted, with forward slashes, of all files named like an image; hidden ones are not.
+    """The paths below `root`, sorted, with forward slashes, of all files that are named like an image or are DICOM.
 
-    A folder that is a link is entered, once, so that a link to a parent does no harm.
+    Hidden files are passed over. A folder that is a link is entered, once, so that a link to a parent does no harm.
+    Raises `BadInput` for a name that is not UTF-8, which no CSV could hold.
     """
     found, entered = [], set()
     for folder, folders, files in os.walk(root, followlinks=True):
         place = Path(folder).stat()
-        again = (place.st_dev, place.st_ino) in entered
+        if (place.st_dev, place.st_ino) in entered:
+            folders.clear()
+            continue
         entered.add((place.st_dev, place.st_ino))
-        folders[:] = [] if again else sorted(name for name in folders if not name.startswith("."))
-        shown = [] if again else [name for name in files if is_image(name)]
-        found += [Path(folder, name).relative_to(root).as_posix() for name in shown]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [path.relative_to(root).as_posix() for name in files if is_image(path := Path(folder, name))]
+    for name in found:
+        if name != name.encode("utf-8", "ignore").decode():
+            raise BadInput(f"{root}: found a file named {name!r}, expected names in UTF-8")
     return sorted(found)
 
 
-def is_image(name: str) -> bool:
-    """Whether a file of this name may be an image: by its suffix, and not hidden (as macOS' `._x.png` is)."""
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+def is_image(path: Path) -> bool:
+    """Whether a file is to be read as an image: by its suffix, or as DICOM by its content, which PACS leave bare.
+
+    Hidden files (macOS leaves `._x.png`) and what is no file (a pipe would never end) are not.
+    """
+    if path.name.startswith("."):
+        return False
+    return path.suffix.lower() in SUFFIXES or (path.is_file() and dicom.is_dicom(path))

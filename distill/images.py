@@ -26,36 +26,46 @@ class File:
 
 
 def load(path: str | Path, *, size: int, keep_aspect: bool) -> np.ndarray:
-    """Read one image as uint8 (size, size), 0 black to 255 white.
+    """Read one image as uint8 (size, size), 0 black to 255 white: `grey`, then `square`."""
+    return square(grey(path), size=size, keep_aspect=keep_aspect)
+
+
+def grey(path: str | Path) -> Image.Image:
+    """Read one image at its full size as mode L, 0 black to 255 white.
 
     What it is is told by its content, not its name. Colour becomes luminance, transparency is ignored, an EXIF
     rotation is applied; more than 8 bits are stretched from their own least to their greatest value, as there
-    is no agreed white among them; for DICOM see `dicom.grey`. `keep_aspect` is that of `square`. Raises
-    `BadInput` for what is no whole image of these formats, and for more than 100 megapixels, told from the header.
+    is no agreed white among them; for DICOM see `dicom.grey`. Raises `BadInput` for what is no whole image of
+    these formats, and for more than 100 megapixels, told from the header; OSError where memory is too little.
     """
     try:
         if dicom.is_dicom(path):
-            return square(dicom.grey(path, max_pixels=MAX_PIXELS), size=size, keep_aspect=keep_aspect)
+            return dicom.grey(path, max_pixels=MAX_PIXELS)
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height} pixels")
             # No JPEG draft mode: 2048 -> 320 takes a third of the time, but moves pixels by 5 grey levels.
             ImageOps.exif_transpose(image, in_place=True)
-            return square(_grey(image), size=size, keep_aspect=keep_aspect)
+            return _grey(image)
+    except MemoryError as error:  # of the machine and not of the file: another would read it
+        raise OSError(f"{path}: too little memory to decode it") from error
     except Exception as error:  # Pillow and pydicom raise some twenty kinds for broken files
         expected = "a whole PNG, JPEG or DICOM image of at most 100 megapixels"
         raise BadInput(f"{path}: found {_reason(error)}; expected {expected}") from error
 
 
-def load_inside(file: File, *, size: int, keep_aspect: bool) -> np.ndarray:
-    """`load`, but raises `BadInput` too if the file lies elsewhere than its path says, by a link."""
+def grey_inside(file: File) -> Image.Image:
+    """`grey`, but raises `BadInput` too if the file lies elsewhere than its path says, by a link, or is a pipe."""
     try:
         place = file.path.resolve()
+        pipe = place.exists() and not place.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links; a null byte
         raise BadInput(f"{file.path}: found {_reason(error)}; expected a file") from error
+    if pipe:
+        raise BadInput(f"{file.path}: found a folder, a pipe or a device; expected a file")
     if not (place.is_relative_to(file.inside) or DVC_CACHE.search(place.as_posix())):
         raise BadInput(f"{file.path}: found a link to {place}; expected a file below {file.inside}")
-    return load(file.path, size=size, keep_aspect=keep_aspect)
+    return grey(file.path)
 
 
 def square(image: Image.Image, *, size: int, keep_aspect: bool) -> np.ndarray:
@@ -72,9 +82,10 @@ def _grey(image: Image.Image) -> Image.Image:
     """Mode L from any mode; `convert` alone would clip 16 bits at 255."""
     if not image.mode.startswith("I"):
         return image.convert("L")
-    deep = np.asarray(image).astype(np.float64)
-    low, high = deep.min(), deep.max()
-    return Image.fromarray(np.rint((deep - low) * (255 / max(high - low, 1))).astype(np.uint8))
+    deep = np.asarray(image)
+    low, high = int(deep.min()), int(deep.max())
+    levels = np.rint((np.arange(high + 1) - low) * (255 / max(high - low, 1))).clip(0).astype(np.uint8)
+    return Image.fromarray(levels[deep])  # a table: arithmetic on 100 megapixels would take gigabytes
 
 
 def _reason(error: Exception) -> str:

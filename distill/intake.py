@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,6 +17,7 @@ from distill import fingerprints, images
 from distill.errors import BadInput
 
 CHUNK = 16  # images that a process takes at once
+MARKED = 64  # pixels of a film that is resized for its fingerprint alone
 AHEAD = 32  # chunks under way; at 528×528 (the paper's EfficientNet-B6) they take 140 MB
 
 
@@ -54,10 +56,14 @@ def take_in(
     work = partial(_look_at_all, size=size, keep_aspect=keep_aspect)
     seen = []
     with ProcessPoolExecutor(processes) as pool, tqdm(total=count, unit="image", disable=None) as bar:
-        for looks in _in_order(pool, work, pictures):
-            out.writelines(look.pixels for look in looks)
-            seen += [look[1:] for look in looks]
-            bar.update(len(looks))
+        try:
+            for looks in _in_order(pool, work, pictures):
+                out.writelines(look.pixels for look in looks)
+                seen += [look[1:] for look in looks]
+                bar.update(len(looks))
+        except BrokenProcessPool as error:
+            where = f"after image {len(seen)} of {count}"
+            raise OSError(f"{where}: a process that decodes was killed; too little memory?") from error
     reasons, digests, marks = map(list, zip(*seen, strict=True)) if seen else ([], [], [])
     return Seen(reasons, digests, np.array(marks, np.uint64).reshape(-1, 4))
 
@@ -80,10 +86,11 @@ def _look_at_all(pictures: list[images.File | np.ndarray], *, size: int, keep_as
 def _look(picture: images.File | np.ndarray, *, size: int, keep_aspect: bool) -> Look:
     """One picture; zeros and the reason if it cannot be read."""
     try:
-        if isinstance(picture, images.File):
-            pixels = images.load_inside(picture, size=size, keep_aspect=keep_aspect)
-        else:
-            pixels = images.square(Image.fromarray(picture).convert("L"), size=size, keep_aspect=keep_aspect)
+        file = isinstance(picture, images.File)
+        film = images.grey_inside(picture) if file else Image.fromarray(picture).convert("L")
     except BadInput as error:
         return Look(bytes(size * size), str(error), "", (0, 0, 0, 0))
-    return Look(pixels.tobytes(), None, fingerprints.digest(pixels), tuple(fingerprints.fingerprint(pixels).tolist()))
+    pixels = images.square(film, size=size, keep_aspect=keep_aspect)
+    # Of the film without its padding, in which all films of one shape are alike.
+    mark = fingerprints.fingerprint(images.square(film, size=MARKED, keep_aspect=False) if keep_aspect else pixels)
+    return Look(pixels.tobytes(), None, fingerprints.digest(pixels), tuple(mark.tolist()))

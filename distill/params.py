@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from distill.errors import BadInput
-from distill.schema import READERS, Params, Section
+from distill.layouts import READERS
+from distill.schema import Params
+from distill.section import Section
 
 
 def read(*keys: str, path: str | Path = "params.yaml") -> SimpleNamespace:

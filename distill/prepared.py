@@ -23,7 +23,7 @@ class Split:
     images: np.ndarray  # (N, H, H) uint8, mapped
     labels: np.ndarray  # (N, K) float32: 1, 0 or NaN (unknown)
     image_id: np.ndarray  # (N,) str
-    patient_id: np.ndarray  # (N,) str
+    patient_id: np.ndarray  # (N,) str, one person each
     source: np.ndarray  # (N,) str
     rows: np.ndarray  # (M,) int64, one balanced epoch of train; every row once elsewhere
     names: list[str]  # the K labels
@@ -35,11 +35,6 @@ class Split:
     def size(self) -> int:
         """Height and width in pixels."""
         return self.images.shape[1]
-
-    @property
-    def patients(self) -> np.ndarray:
-        """(N,) str: who each image is of; two sources may both have a patient 1."""
-        return np.char.add(np.char.add(self.source, "/"), self.patient_id)
 
 
 def create(

@@ -3,19 +3,10 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-NotNegative = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A block of `params.yaml`: no key may be missing, none may be unknown, `20.0` is no integer."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+from distill.layouts import RESERVED, CheXpert, Source
+from distill.section import Below, Count, NotNegative, Positive, Section, Seed, Share
 
 
 class Phantom(Section):
@@ -30,54 +21,6 @@ class Phantom(Section):
     blank: Annotated[float, Field(ge=0, le=1)]
 
 
-READERS = ("chexpert", "class_folders", "covid_chestxray", "medmnist", "nih", "plain_csv")
-COLUMNS = ("image", "patient", "split", "source", "label")  # that a CSV may have under another name
-RESERVED = {*COLUMNS, "left_out", "number", "row", "digest", "reason", "group"}  # what no label may be called
-
-
-class Layout(Section):
-    """One source: a folder below data/raw/<study>, and what its classes (folders, findings, columns) mean.
-
-    `classes` maps each to a label of the study, or to "" where it is none; without it the labels are the classes.
-    """
-
-    folder: str
-    classes: dict[str, str] = {}
-
-
-class CheXpert(Layout):
-    """CheXpert's `train.csv` and `valid.csv`; uncertain labels (-1) by policy, `default` for the rest."""
-
-    reader: Literal["chexpert"]
-    frontal_only: bool
-    uncertain: dict[str, Literal["ignore", "ones", "zeros"]]
-    blank: Literal["ignore", "zeros"]
-
-
-class Classes(Layout):
-    """Folders of classes (Kermany), or findings of a table (covid-chestxray, NIH)."""
-
-    reader: Literal["class_folders", "covid_chestxray", "nih"]
-
-
-class MedMNIST(Layout):
-    """`chestmnist[_size].npz` or `pneumoniamnist[_size].npz`."""
-
-    reader: Literal["medmnist"]
-    file: str
-
-
-class PlainCSV(Layout):
-    """A CSV of one's own; `columns` says what it calls image, patient, split, source and label."""
-
-    reader: Literal["plain_csv"]
-    file: str
-    columns: dict[Literal[COLUMNS], str] = {}
-
-
-Source = Annotated[CheXpert | Classes | MedMNIST | PlainCSV, Field(discriminator="reader")]
-
-
 class Data(Section):
     """Where the X-rays come from, which labels count, and how they are split and sized."""
 
@@ -86,7 +29,7 @@ class Data(Section):
     exclusive: bool
     size: Annotated[int, Field(ge=16)]
     keep_aspect: bool
-    split_file: str
+    split_file: Below
     dev: Annotated[float, Field(gt=0, lt=1)]
     test: Share
     max_unreadable: Share
@@ -95,8 +38,9 @@ class Data(Section):
     def _agrees(self) -> "Data":
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
-        for label in RESERVED.intersection(self.labels):
-            raise ValueError(f"labels: found {label!r}, which is a column of its own; expected another name")
+        for label in self.labels:
+            if label in RESERVED or "$" in label or not label.isprintable() or label != label.strip() or not label:
+                raise ValueError(f"labels: found {label!r}, expected another name (no $, none of {sorted(RESERVED)})")
         if self.dev + self.test >= 1:
             raise ValueError(f"dev {self.dev}, test {self.test}: expected a sum below 1, the rest is train")
         for source in self.sources:
@@ -109,8 +53,8 @@ class Data(Section):
 class Balance(Section):
     """Rows of a label in one epoch of train: as a count, or as a ratio to the commonest label."""
 
-    counts: dict[str, Count]
-    ratios: dict[str, Positive]
+    counts: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
+    ratios: dict[str, Annotated[float, Field(gt=0, le=1000)]]
 
 
 class Views(Section):

@@ -9,19 +9,21 @@ import pandas as pd
 from distill import files
 from distill.errors import BadInput
 from distill.images import File
+from distill.layouts import MedMNIST, Source
 from distill.readers import READERS
 from distill.readers.medmnist import pictures as archived
-from distill.schema import Data, MedMNIST, Source
+from distill.schema import Data
 
 
 def read(root: Path, data: Data, *, study: str) -> pd.DataFrame:
     """The tables of all sources below `root`, one after another, with `number` (of the source) and `source`.
 
     `image` is the path below `root`. `source` is the folder (the study where that is `root` itself), or what the
-    reader says. Where the labels are `exclusive`, an image that has one has none of the others. Raises `BadInput`
-    for what the readers refuse, an image in two sources, and one with two exclusive labels.
+    reader says. `patient` is one person: each of several sources has its own (`<folder>/<patient>`). Where the
+    labels are `exclusive`, an image that has one has none of the others. Raises `BadInput` for what the readers
+    refuse, an image in two sources, and one with two exclusive labels.
     """
-    parts = [_read(root, source, data.labels, study).assign(number=n) for n, source in enumerate(data.sources)]
+    parts = [_read(root, source, data, study).assign(number=n) for n, source in enumerate(data.sources)]
     table = pd.concat(parts, ignore_index=True)
     repeated = table[table["image"].duplicated()]
     if len(repeated):
@@ -46,12 +48,17 @@ def unlisted(root: Path, table: pd.DataFrame) -> list[str]:
     return sorted(set(files.images(root)) - set(table["image"]))
 
 
-def _read(root: Path, source: Source, labels: list[str], study: str) -> pd.DataFrame:
+def _read(root: Path, source: Source, data: Data, study: str) -> pd.DataFrame:
     settings = source.model_dump(exclude={"reader", "folder"})
-    table = READERS[source.reader](root / source.folder, labels=labels, **settings)
+    if source.reader == "covid_chestxray":
+        settings["exclusive"] = data.exclusive
+    table = READERS[source.reader](root / source.folder, labels=data.labels, **settings)
     name = study if source.folder == "." else source.folder
-    own = table["source"].replace("", name) if "source" in table else name
-    return table.assign(image=[(Path(source.folder) / image).as_posix() for image in table["image"]], source=own)
+    return table.assign(
+        image=[(Path(source.folder) / image).as_posix() for image in table["image"]],
+        source=table["source"].replace("", name) if "source" in table else name,
+        patient=table["patient"] if len(data.sources) == 1 else f"{name}/" + table["patient"],
+    )
 
 
 def _exclude(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

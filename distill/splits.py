@@ -7,6 +7,7 @@ from distill.errors import BadInput
 
 OFFICIAL = ["", "train", "dev", "test"]  # by rank
 LEFT_OUT = "left out"
+SMALL = 5  # groups of a source on its smallest side, below which it is dealt out with other such sources
 
 
 def by_group(table: pd.DataFrame, *, labels: list[str], dev: float, test: float, seed: int) -> pd.Series:
@@ -14,24 +15,39 @@ def by_group(table: pd.DataFrame, *, labels: list[str], dev: float, test: float,
 
     `split` is official, or "" for an image that is free. An official split stays as it was published: where a
     group has official test images, its others are left out; where it has official dev images, its official
-    train images are. Groups that are free altogether are dealt out, source by source, by the shares `dev` and
-    `test` (0 to 1) of these; a source with an official dev or test set gives no others to it. The outcome depends
-    on the seed and not on the order of rows. Raises `BadInput` for shares that leave no train.
+    train images are. Groups that are free altogether are dealt out, source by source (small ones together), by the
+    shares `dev` and `test` (0 to 1) of these; a source with an official dev or test set gives no others to it, and
+    one that is all train and test gives dev from train. The outcome depends on the seed and not on the order of
+    rows. Raises `BadInput` for shares that leave no train.
     """
     if not (dev >= 0 and test >= 0 and dev + test < 1):
         raise BadInput(f"dev, test: found shares {dev} and {test}, expected both ≥ 0 and together below 1")
     groups = _groups(table, labels=labels)
     official = groups["split"].reindex(table["group"]).to_numpy()
-    for number, (_, part) in enumerate(groups.groupby("source")):
-        drawn = {side: share for side, share in {"dev": dev, "test": test}.items() if not (part["split"] == side).any()}
-        free = part[part["split"] == ""]
+    for number, (shares, free) in enumerate(_pools(groups, {"dev": dev, "test": test})):
         rng = np.random.default_rng([seed, number])
-        shares = {"train": 1 - sum(drawn.values())} | drawn
         sides = _stratify(free[labels].to_numpy(), images=free["images"].to_numpy(), shares=shares, rng=rng)
         groups.loc[free.index, "split"] = sides
     side = pd.Series(groups["split"].reindex(table["group"]).to_numpy(), index=table.index, name="split")
     own = table["split"].to_numpy()
     return side.mask(((official == "test") & (own != "test")) | ((official == "dev") & (own == "train")), LEFT_OUT)
+
+
+def _pools(groups: pd.DataFrame, shares: dict[str, float]) -> list[tuple[dict[str, float], pd.DataFrame]]:
+    """The groups to deal out together, and by which shares: of a source, or of sources too small for shares."""
+    pools: dict[tuple, list[pd.DataFrame]] = {}
+    for source, part in groups.groupby("source"):
+        official = set(part["split"])
+        drawn = {side: share for side, share in shares.items() if side not in official and share > 0}
+        free = part[part["split"] == ""]
+        if free.empty and "dev" not in official:
+            drawn, free = {"dev": shares["dev"]}, part[part["split"] == "train"]
+        small = len(free) * min(drawn.values(), default=1) < SMALL
+        pools.setdefault(("" if small else source, *drawn), []).append(free)
+    drawn = [{side: shares[side] for side in key[1:]} for key in pools]
+    return [
+        ({"train": 1 - sum(d.values())} | d, pd.concat(parts)) for d, parts in zip(drawn, pools.values(), strict=True)
+    ]
 
 
 def _groups(table: pd.DataFrame, *, labels: list[str]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def main(name: str) -> None:
         **answers,
         thresholds=thresholds,
         constant=metrics.constant_answer(dev.split.labels),
-        patients=test.split.patients,
+        patients=test.split.patient_id,
         seed=SEED,
     )
     write_json(f"metrics/{name}.json", scores | cost(network, header.size))

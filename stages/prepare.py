@@ -7,7 +7,6 @@ from: nothing), what a person wants to check (data/split.csv, unreadable.csv, du
 metrics/prepare.json and plots/prepare/.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,21 +17,20 @@ from distill import (
     balance,
     checked_csv,
     counts,
-    dumps,
     duplicates,
     intake,
+    packing,
     params,
     prepared,
     sources,
     split_file,
     splits,
 )
-from distill.atomic import atomic, write_json
+from distill.atomic import write_json
 from distill.contact_sheet import label_sheet
 from distill.errors import BadInput
 from distill.schema import Data
 
-BLOCK = 256  # images in memory at a time
 SHEET = 12  # images in a row of a contact sheet
 
 
@@ -51,11 +49,11 @@ def main() -> None:
         kept = table[table["left_out"] == ""]
         train = kept.loc[kept["split"] == "train", labels].to_numpy()
         rows = balance.epoch(train, names=labels, **p.balance.model_dump(), seed=p.seed)
-        pack(kept, pixels, rows, data=p.data, study=p.study)
+        unlisted = sources.unlisted(root, table)
+        checked_csv.write("data/unlisted.csv", pd.DataFrame({"image": unlisted}))
+        split_file.write("data/split.csv", table, labels=labels)
         draw(kept, pixels, data=p.data, study=p.study)
-    unlisted = sources.unlisted(root, table)
-    checked_csv.write("data/unlisted.csv", pd.DataFrame({"image": unlisted}))
-    split_file.write("data/split.csv", table, labels=labels)
+        packing.pack(kept, pixels, rows, data=p.data, study=p.study)
     census = counts.census(table, pairs, labels=labels, rows=rows) | {"unlisted": len(unlisted)}
     write_json("metrics/prepare.json", census)
     for line in counts.remarks(census):
@@ -112,44 +110,18 @@ def refuse_too_many(reasons: pd.Series, count: int, limit: float) -> None:
 
 
 def refuse_empty(kept: pd.DataFrame, data: Data) -> None:
-    """Raise BadInput if a split has no image, or a label no train image that has it: it could not be learnt."""
+    """Raise BadInput if a split has no image, or train only one answer to a label: it could not be learnt."""
     for split in prepared.SPLITS:
         if not (kept["split"] == split).any():
             raise BadInput(
                 f"{split}: no image of {len(kept)}, expected some: data.dev {data.dev}, data.test {data.test}"
             )
-    positive = (kept.loc[kept["split"] == "train", data.labels] == 1).any()
+    train = kept.loc[kept["split"] == "train", data.labels]
     for label in data.labels:
-        if not positive[label]:
+        if not (train[label] == 1).any():
             raise BadInput(f"data.labels: no train image has {label!r}, expected one or more: does a source map to it?")
-
-
-def pack(kept: pd.DataFrame, pixels: Path, rows: np.ndarray, *, data: Data, study: str) -> None:
-    """Write data/prepared.h5 and the empty dump that goes with it."""
-    parts = {split: kept[kept["split"] == split] for split in prepared.SPLITS}
-    columns = {split: columns_of(part, data.labels) for split, part in parts.items()}
-    with atomic("data/prepared.h5") as path:
-        prepared.create(path, study=study, names=data.labels, size=data.size, columns=columns, rows=rows)
-        for split, part in parts.items():
-            prepared.fill(path, split, blocks(pixels, part["row"].to_numpy(int), data.size))
-        prepared.measure(path)
-    with atomic("data/dumps/labels.h5") as path:
-        dumps.create(path, names=data.labels, image_id=columns["train"]["image_id"])
-
-
-def columns_of(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
-    """What `prepared.create` wants of one split."""
-    text = {"image_id": part["image"], "patient_id": part["patient"], "source": part["source"]}
-    return {"labels": part[labels].to_numpy()} | {name: column.to_numpy(str) for name, column in text.items()}
-
-
-def blocks(pixels: Path, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """The images (n, size, size) of some `rows`, a block at a time.
-
-    Each block has a map of its own: the pages of one map would stay with the process until its end.
-    """
-    for first in range(0, len(rows), BLOCK):
-        yield np.memmap(pixels, np.uint8, "r").reshape(-1, size, size)[rows[first : first + BLOCK]]
+        if not (train[label] == 0).any():
+            raise BadInput(f"data.labels: no train image is known to be without {label!r}: is it data.exclusive?")
 
 
 def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
@@ -163,7 +135,7 @@ def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
                 rows = kept.loc[has & (kept["source"] == source) & (kept["split"] == split), "row"].to_numpy(int)
                 if len(rows):
                     shown = rows[:: max(1, len(rows) // SHEET)][:SHEET]
-                    sheet[f"{label}\n{source}: {len(rows):,}"] = next(blocks(pixels, shown, data.size))
+                    sheet[f"{label}\n{source}: {len(rows):,}"] = next(packing.blocks(pixels, shown, data.size))
         title = f"{study}, {split}: {(kept['split'] == split).sum():,} images"
         label_sheet(f"plots/prepare/{split}.png", rows=sheet, columns=SHEET, title=title)
 

@@ -33,7 +33,7 @@ def test_the_census_is_what_counting_one_by_one_gives():
         return {"all": len(images), "positive": positive, "unknown": {k: n for k, n in unknown.items() if n}}
 
     def patients(images):
-        return len({(image["source"], image["patient"]) for image in images})
+        return len({image["patient"] for image in images})
 
     def chosen(**wanted):
         return [image for image in images if all(image[key] == value for key, value in wanted.items())]
@@ -66,15 +66,26 @@ def test_a_label_that_one_of_several_sources_has_alone_is_named():
 
 
 def test_what_is_odd_is_said_in_a_line_each_and_nothing_else():
-    quiet = {"left_out": {"all": 0}, "duplicates": {"near": 0}, "from_one_source": {}, "unlisted": 0}
+    nothing = {split: {"all": 4, "positive": {"Edema": 1}} for split in ("train", "dev", "test")}
+    quiet = {
+        "images": nothing,
+        "patients": {split: {"all": 3} for split in nothing},
+        "left_out": {"all": 0},
+        "duplicates": {"near": 0},
+        "from_one_source": {},
+        "unlisted": 0,
+    }
     assert remarks(quiet) == []
     loud = {
+        "images": nothing | {"test": {"all": 4, "positive": {"Edema": 0}}},
+        "patients": {split: {"all": 4} for split in nothing},
         "left_out": {"all": 1201, "CT": 1, "copy": 1200},
         "duplicates": {"near": 3},
         "from_one_source": {"COVID-19": "cohen", "Normal": "kermany"},
         "unlisted": 7,
     }
     lines = remarks(loud)
-    assert [line.split(":")[0].split(" ")[0] for line in lines] == ["left", "3", "7", "warning"]
+    assert [line.split(":")[0].split(" ")[0] for line in lines] == ["left", "3", "7", "every", "warning", "warning"]
     assert lines[0].startswith("left out: 1 CT, 1,200 copy")
-    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[3]
+    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[5]
+    assert "test has no 'Edema'" in lines[4]

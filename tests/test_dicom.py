@@ -10,7 +10,13 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    RLELossless,
+    generate_uid,
+)
 
 from distill import dicom
 
@@ -279,3 +285,12 @@ def test_the_content_tells_a_dicom_file(tmp_path):
     assert not any(dicom.is_dicom(tmp_path / name) for name in ("b.dcm", "short.dcm", "empty.dcm"))
     with pytest.raises(FileNotFoundError):
         dicom.is_dicom(tmp_path / "absent.dcm")
+
+
+def test_a_file_deflated_as_a_whole_is_refused_before_it_is_inflated(tmp_path):
+    path = write(tmp_path / "a", np.zeros((20, 20), np.uint8))
+    dataset = dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(tmp_path / "deflated", enforce_file_format=True)
+    with pytest.raises(ValueError, match="a file deflated as a whole"):
+        read(tmp_path / "deflated")

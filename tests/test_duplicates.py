@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from distill import duplicates, fingerprints
+from distill.errors import BadInput
 
 XRAYS = Path(__file__).parents[2] / "shared" / "data"
 LABELS = ["Edema", "Fracture"]
@@ -78,6 +79,19 @@ def test_of_copies_the_one_in_the_official_test_set_stays():
     assert first["image"].tolist() == ["1.png"] and pairs["other"].tolist() == ["1.png", "1.png"]
 
 
+def test_a_copy_outside_has_no_say_about_an_official_test_image():
+    first, pairs = find(rows(("x", "1", 1, np.nan), ("x", "2", 0, 1), split=["test", ""]))
+    np.testing.assert_array_equal(first[LABELS], [[1, np.nan]])
+    assert pairs["disagree"].tolist() == ["Edema"]
+
+
+def test_more_pairs_than_memory_can_hold_end_in_one_line(monkeypatch):
+    monkeypatch.setattr(fingerprints, "MOST", 100)
+    assert len(fingerprints.near_pairs(np.zeros((14, 4), np.uint64))) == 91
+    with pytest.raises(BadInput, match="more than 100 pairs"):
+        fingerprints.near_pairs(np.zeros((15, 4), np.uint64))
+
+
 def test_near_duplicates_stay_and_their_bits_are_told():
     table = rows(("x", "1", 1, 0), ("y", "2", 1, 1), ("z", "1", 1, 0), ("x", "2", 1, 0))
     far = np.array([2**60 - 1] * 4, np.uint64)
@@ -93,16 +107,14 @@ def test_near_duplicates_stay_and_their_bits_are_told():
 @pytest.mark.parametrize("seed", range(5))
 def test_groups_are_the_connected_parts_of_patients(seed):
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"patient": rng.choice(list("abcdefghijklmnop"), 40), "source": rng.choice(["s", "t"], 40)})
+    table = pd.DataFrame({"patient": rng.choice([f"p{n}" for n in range(25)], 40)})
     table["image"] = [f"{n}.png" for n in range(40)]
     ends = rng.integers(0, 40, (9, 2))
     pairs = pd.DataFrame(
         {"image": table["image"].to_numpy()[ends[:, 0]], "other": table["image"].to_numpy()[ends[:, 1]]}
     )
     graph = networkx.Graph()
-    graph.add_edges_from(
-        table[["image", "patient", "source"]].apply(lambda row: (row["image"], tuple(row[1:])), axis=1)
-    )
+    graph.add_edges_from((image, ("patient", who)) for image, who in table[["image", "patient"]].to_numpy())
     graph.add_edges_from(pairs[["image", "other"]].to_numpy())
     group = duplicates.groups(table, pairs).set_axis(table["image"])
     parts = {frozenset(node for node in part if node in group.index) for part in networkx.connected_components(graph)}

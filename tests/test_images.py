@@ -1,5 +1,6 @@
 """Images: what a file becomes, what is refused, and that many processes give what one gives."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -165,23 +166,34 @@ def test_a_link_that_leaves_the_data_set_is_refused_and_one_within_is_not(tmp_pa
     root = linked(tmp_path)
     for name in ("own.png", "in.png"):
         file = images.File(root / name, inside=root.resolve())
-        assert np.array_equal(images.load_inside(file, size=16, keep_aspect=False), noise((16, 16)))
+        assert np.array_equal(np.asarray(images.grey_inside(file)), noise((16, 16)))
     for name in ("out.png", "folder/secret.png"):
         with pytest.raises(BadInput, match=f"{name}: found a link to .*secret.png; expected a file below {root}"):
-            images.load_inside(images.File(root / name, inside=root.resolve()), size=16, keep_aspect=False)
-    for name in ("loop", "a\0b.png"):
+            images.grey_inside(images.File(root / name, inside=root.resolve()))
+    os.mkfifo(root / "pipe.png")  # to open it would wait for ever
+    for name in ("loop", "a\0b.png", "pipe.png", "folder"):
         with pytest.raises(BadInput, match="found "):
-            images.load_inside(images.File(root / name, inside=root.resolve()), size=16, keep_aspect=False)
+            images.grey_inside(images.File(root / name, inside=root.resolve()))
 
 
 def test_a_data_set_that_is_itself_a_link_and_one_that_dvc_linked_to_its_cache_are_read(tmp_path):
     root = linked(tmp_path)
     (tmp_path / "link").symlink_to(root)
     file = images.File(tmp_path / "link" / "own.png", inside=(tmp_path / "link").resolve())
-    assert images.load_inside(file, size=16, keep_aspect=False).shape == (16, 16)
+    assert np.asarray(images.grey_inside(file)).shape == (16, 16)
     cached = tmp_path / "cache" / "files" / "md5" / "0a" / ("0123456789abcdef" * 2)[:30]
     cached.parent.mkdir(parents=True)
     save(tmp_path, "whole.png", noise((16, 16))).rename(cached)
     (root / "cached.png").symlink_to(cached)
     file = images.File(root / "cached.png", inside=root.resolve())
-    assert images.load_inside(file, size=16, keep_aspect=False).shape == (16, 16)
+    assert np.asarray(images.grey_inside(file)).shape == (16, 16)
+
+
+def test_too_little_memory_is_not_taken_for_a_broken_file(tmp_path, monkeypatch):
+    def exhausted(_):
+        raise MemoryError
+
+    path = save(tmp_path, "a.png", noise((16, 16)))
+    monkeypatch.setattr(images, "_grey", exhausted)
+    with pytest.raises(OSError, match=r"a.png: too little memory"):
+        images.load(path, size=16, keep_aspect=False)

@@ -58,10 +58,21 @@ def test_nothing_is_nothing(tmp_path):
     assert pixels.shape == (0, 8, 8) and seen.reasons == [] and seen.prints.shape == (0, 4)
 
 
+def test_a_fingerprint_is_of_the_film_and_not_of_its_padding(tmp_path):
+    rng = np.random.default_rng(0)
+    for n in range(2):
+        soft = Image.fromarray(rng.normal(128, 50, (12, 12)).astype(np.float32)).resize((300, 60), 3)
+        Image.fromarray(np.asarray(soft).clip(1, 255).astype(np.uint8)).save(tmp_path / f"{n}.png")
+    files = [images.File(tmp_path / f"{n}.png", inside=tmp_path.resolve()) for n in range(2)]
+    _, kept = take_in(files, tmp_path / "out", size=64, keep_aspect=True)
+    _, stretched = take_in(files, tmp_path / "out", size=64, keep_aspect=False)
+    assert np.array_equal(kept.prints, stretched.prints) and kept.digests != stretched.digests
+
+
 @pytest.mark.skipif(not XRAYS.is_dir(), reason=f"no real X-rays at {XRAYS}")
 def test_real_xrays_shrink_to_their_block_means_and_hash_as_imagehash_does(tmp_path):
     files = [images.File(path, inside=XRAYS.resolve()) for path in sorted(XRAYS.glob("*.jpeg"))[:16]]
-    pixels, seen = take_in(files, tmp_path / "out", size=56, keep_aspect=True)
+    pixels, seen = take_in(files, tmp_path / "out", size=56, keep_aspect=False)
     assert seen.reasons == [None] * 16
     for file, got, mark in zip(files, pixels, seen.prints, strict=True):
         with Image.open(file.path) as image:

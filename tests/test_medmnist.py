@@ -68,6 +68,9 @@ def test_the_wanted_pictures_come_in_order(tmp_path, save, size):
 
 def test_what_is_no_such_archive_is_told_in_one_line(tmp_path):
     assert "no such file" in refusal(tmp_path)
+    with zipfile.ZipFile(tmp_path / "chestmnist.npz", "w") as archive:
+        archive.writestr("train_labels.npy", b"\x93NUMPY\x01\x00\x06\x00(((((\n")
+    assert "expected MedMNIST's archive" in refusal(tmp_path)
     (tmp_path / "chestmnist.npz").write_text("not a zip")
     assert "expected MedMNIST's archive" in refusal(tmp_path)
     write(tmp_path / "pathmnist.npz", columns=1)

@@ -66,12 +66,36 @@ def test_the_official_test_list_is_honoured(tmp_path):
     assert table["split"].tolist() == ["", "", "test", ""]
 
 
+def test_a_train_list_alone_and_the_names_in_copies_of_the_set_are_honoured_too(tmp_path):
+    train = ["00000001_000.png", "00000001_001.png", "00000003_000.png"]
+    assert read(tmp_path, train_val_list=train)["split"].tolist() == ["", "", "test", ""]
+    (tmp_path / "train_val_list.txt").unlink()
+    assert read(tmp_path, test_list_NIH=["images/00000003_000.png"])["split"].tolist() == ["", "", "", "test"]
+
+
+def test_a_list_that_names_nothing_of_the_table_is_refused(tmp_path):
+    line = refusal(tmp_path, test_list=["1", "2"])
+    assert "test_list.txt: found no image of the table in it, expected one a line, as 00000001_000.png" in line
+    (tmp_path / "test_list.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match=r"test_list.txt: found .*expected a list of images in UTF-8"):
+        nih(tmp_path, labels=LABELS, classes=CLASSES)
+
+
 def test_lists_that_disagree_are_refused_by_image(tmp_path):
     everything = [line.split(",")[0] for line in TABLE.splitlines()[1:]]
     line = refusal(tmp_path, train_val_list=everything, test_list=everything[2:3])
     assert "00000002_000.png stands in both, expected in one of the two" in line
     line = refusal(tmp_path, train_val_list=everything[:2], test_list=everything[2:3])
-    assert "00000003_000.png of Data_Entry_2017.csv stands in none" in line
+    assert "00000003_000.png stands in none" in line
+
+
+def test_blanks_about_a_finding_are_of_no_account_and_an_unknown_finding_is_refused(tmp_path):
+    assert read(tmp_path, TABLE.replace("|", " | ")).equals(read(tmp_path))
+    line = refusal(tmp_path, TABLE.replace("Cardiomegaly|", "Cardiomegali|"))
+    assert (
+        "Data_Entry_2017.csv, row 2: Finding Labels is 'Cardiomegali|Effusion', expected names out of Atelectasis"
+        in line
+    )
 
 
 def test_mistakes_are_named_by_row(tmp_path):

@@ -88,11 +88,26 @@ def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_
             {"Pneumonia": 1.0},
             "studies.covid: balance: found 'Pneumonia' in counts and in ratios, expected it in one",
         ),
-        ("studies.phantom.data.labels", ["split"], "studies.phantom.data: labels: found 'split', which is a column"),
+        ("studies.phantom.data.labels", ["split"], "studies.phantom.data: labels: found 'split', expected another"),
         (
             SOURCES,
             [{"reader": "plain_csv", "folder": ".", "file": "a.csv", "columns": {"img": "Path"}}],
             f"{SOURCES}.0.columns.img",
+        ),
+        (
+            SOURCES,
+            [{"reader": "medmnist", "folder": "../x", "file": "a.npz"}],
+            f"{SOURCES}.0.folder: found '../x', expected",
+        ),
+        (
+            "studies.phantom.data.split_file",
+            "/a.csv",
+            "studies.phantom.data.split_file: found '/a.csv', expected a path",
+        ),
+        (
+            "studies.covid.balance.counts",
+            {"Normal": 10**13},
+            "studies.covid.balance.counts.Normal: found 10000000000000",
         ),
         (SOURCES, [{"reader": "medmnist", "folder": "."}], f"{SOURCES}.0.file: missing"),
         (

@@ -85,6 +85,14 @@ def test_mistakes_are_named_by_row(tmp_path, old, new, told):
     assert f"labels.csv, {told}" in refusal(tmp_path, COLUMNS.replace(old, new))
 
 
+def test_case_is_of_no_account_in_any_header_and_two_of_one_name_are_refused(tmp_path):
+    upper = read(tmp_path, COLUMNS.replace("source", "Source").replace("patient", "Patient"))
+    assert upper.equals(read(tmp_path))
+    assert read(tmp_path, NAMES.replace("name", "Name"), **NAMED).equals(read(tmp_path, NAMES, **NAMED))
+    line = refusal(tmp_path, COLUMNS.replace("source", "edema"))
+    assert line == "labels.csv, row 1: found columns 'Edema' and 'edema', expected one of them"
+
+
 def test_an_unknown_name_and_a_column_that_is_not_there_are_refused(tmp_path):
     line = refusal(tmp_path, NAMES.replace("Normal", "Norml"), **NAMED)
     assert line == "labels.csv, row 4: name is 'Norml', expected names out of Edema, Fracture, Normal, joined by |"

@@ -168,7 +168,7 @@ def test_nothing_is_decoded_that_was_not_asked_for(study):
         name = f"train/patient{n:05d}/study1/view1_frontal.jpg"
         (folder / name).parent.mkdir(parents=True)
         Image.fromarray(film(n)).save(folder / name)
-        rows.append(f"CheXpert-v1.0/{name},F,60,Frontal,AP,{n % 2}.0,1.0")
+        rows.append(f"CheXpert-v1.0/{name},F,60,Frontal,AP,{n % 2}.0,{n % 3 % 2}.0")
         (folder / name).with_name("view2_lateral.jpg").write_text("would be unreadable")
         rows.append(f"CheXpert-v1.0/{name.replace('view1_frontal', 'view2_lateral')},F,60,Lateral,,,")
     (folder / "train.csv").write_text("\n".join([header, *rows]))
@@ -216,6 +216,23 @@ def test_copies_go_near_duplicates_stay_together_and_the_official_test_set_stays
     _, part = where["20.png"]
     assert np.isnan(part.labels[part.image_id.tolist().index("20.png"), 0])
     assert "1 pairs of near-duplicates" in capsys.readouterr().out
+
+
+def test_one_patient_at_two_hospitals_of_one_csv_is_one_patient(study):
+    rows = fill(Path("data/raw/mine"))
+    for n, row in enumerate(rows):
+        row |= {"source": "ab"[n % 2], "patient": f"p{n // 2}"}
+    listed(rows)
+    study()
+    assert (split_of().groupby("patient")["split"].nunique() == 1).all()
+    assert metrics()["patients"]["train"]["all"] < 20
+
+
+def test_labels_and_sources_may_be_called_what_matplotlib_would_read_as_mathematics(study):
+    listed([row | {"source": "$x_{$"} for row in fill(Path("data/raw/mine"))])
+    study()
+    with pytest.raises(BadInput, match=r"labels: found 'A\$', expected another name"):
+        study(labels=["A$"])
 
 
 def test_the_split_that_was_written_can_be_given_back_whatever_the_seed_and_shares(study):
@@ -284,10 +301,13 @@ def test_the_same_data_gives_the_same_bytes(study):
 
 def test_a_split_without_images_and_a_label_without_positives_are_refused_by_name():
     table = pd.DataFrame({"split": ["train", "dev", "test"], "Edema": [1.0, 0.0, 1.0], "Fracture": [0.0, 1.0, 1.0]})
+    table = pd.concat([table, pd.DataFrame({"split": ["train"], "Edema": [0.0], "Fracture": [0.0]})])
     data = SimpleNamespace(labels=["Edema"], dev=0.1, test=0.2)
     prepare.refuse_empty(table, data)
-    with pytest.raises(BadInput, match="dev: no image of 2"):
+    with pytest.raises(BadInput, match="dev: no image of 3"):
         prepare.refuse_empty(table[table["split"] != "dev"], data)
+    with pytest.raises(BadInput, match="no train image is known to be without 'Edema'"):
+        prepare.refuse_empty(table.assign(Edema=[1.0, 0.0, 1.0, np.nan]), data)
     with pytest.raises(BadInput, match="no train image has 'Fracture'"):
         prepare.refuse_empty(table, SimpleNamespace(**vars(data) | {"labels": ["Edema", "Fracture"]}))
 

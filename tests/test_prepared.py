@@ -40,7 +40,8 @@ def test_what_is_written_is_read(filled):
     assert np.array_equal(test.images, PIXELS[::-1])
     assert np.array_equal(train.labels, LABELS, equal_nan=True)
     assert train.image_id.tolist() == IDS
-    assert train.patients.tolist() == ["a/1", "b/ü", "b/3"]
+    assert train.patient_id.tolist() == ["1", "ü", "3"]
+    assert train.source.tolist() == ["a", "b", "b"]
     assert train.rows.tolist() == [2, 0, 2, 2]
     assert test.rows.tolist() == [0, 1, 2]
     assert (train.names, train.size, train.study) == (["Kälte", "Fieber"], 8, "tiny")
@@ -50,7 +51,7 @@ def test_an_empty_split_keeps_its_shapes(filled):
     dev = prepared.read(filled, "dev")
     assert dev.images.shape == (0, 8, 8)
     assert dev.labels.shape == (0, 2)
-    assert len(dev.image_id) == len(dev.rows) == len(dev.patients) == 0
+    assert len(dev.image_id) == len(dev.rows) == len(dev.patient_id) == 0
 
 
 def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(filled):

@@ -1,6 +1,7 @@
 """Readers: each real layout, written small, and the real data counted a second way."""
 
 import csv
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -80,6 +81,14 @@ def test_chexpert_columns_may_have_another_name_in_the_study_and_others_stay_unk
     np.testing.assert_array_equal(table[["Effusion", "Oedema"]], plain[["Pleural Effusion", "Edema"]])
 
 
+def test_two_columns_may_mean_one_label_and_one_none(tmp_path):
+    names = {"Lung Opacity": "Sick", "Fracture": "Sick", "Support Devices": ""}
+    table = chexpert(tmp_path, labels=["Sick"], classes=names, blank="ignore")
+    np.testing.assert_array_equal(table["Sick"], [np.nan, 1, 1, 1])
+    line = refused(chexpert, tmp_path, train=TRAIN.replace("0.0,,,,1.0", "0.0,,,,x"), labels=["Sick"], classes=names)
+    assert line.endswith("row 2: Support Devices is 'x', expected 1, 0, -1 or blank")
+
+
 def test_chexpert_policies_for_uncertain_and_blank(tmp_path):
     uncertain = {"default": "ignore", "Edema": "ones", "Pleural Effusion": "zeros"}
     table = chexpert(tmp_path, uncertain=uncertain)
@@ -140,10 +149,12 @@ def test_a_missing_root_or_file_is_named(tmp_path):
     assert line.startswith(f"{absent}/train.csv: no such file; expected a CSV with columns Path, ")
     line = refused(readers.class_folders, absent, labels=["Normal"], classes={"NORMAL": "Normal"})
     assert line == f"{absent}: no such folder; expected class folders in it: NORMAL"
-    line = refused(readers.covid_chestxray, absent, labels=["Normal"], classes={"No Finding": "Normal"})
+    line = refused(readers.covid_chestxray, absent, labels=["Normal"], classes={"No Finding": "Normal"}, exclusive=True)
     assert line.startswith(f"{absent}/metadata.csv: no such file; expected a CSV with columns patientid, ")
     (tmp_path / "metadata.csv").write_bytes(b"\xff\xfe\x00")
-    line = refused(readers.covid_chestxray, tmp_path, labels=["Normal"], classes={"No Finding": "Normal"})
+    line = refused(
+        readers.covid_chestxray, tmp_path, labels=["Normal"], classes={"No Finding": "Normal"}, exclusive=True
+    )
     assert line.startswith(f"{tmp_path}/metadata.csv: found ") and line.endswith("expected a CSV in UTF-8")
 
 
@@ -154,7 +165,7 @@ KERMANY = {
     "train/PNEUMONIA/person1000_bacteria_2931.jpeg": ("person1000", "", "Pneumonia"),
     "train/PNEUMONIA/person1000_virus_1681.jpeg": ("person1000", "", "Pneumonia"),
     "val/PNEUMONIA/person447_virus_921_1.jpeg": ("person447", "", "Pneumonia"),
-    "test/NORMAL/scan.PNG": ("scan", "test", "Normal"),
+    "test/NORMAL/scan.PNG": ("test/NORMAL/scan.PNG", "test", "Normal"),
     "test/PNEUMONIA/BACTERIA-7422-0001.jpeg": ("7422", "test", "Pneumonia"),
     "test/PNEUMONIA/person1000_bacteria_1.jpeg": ("person1000", "test", "Pneumonia"),
 }
@@ -180,11 +191,35 @@ def test_class_folders_tells_bacteria_from_virus(tmp_path):
     assert all("bacteria" in name.lower() for name in table["image"]) and len(table) == 3
 
 
+def test_a_name_that_says_no_patient_is_a_patient_of_its_own_in_every_folder(tmp_path):
+    touch(tmp_path, *(f"{split}/{name}/0001.png" for split in ("train", "test") for name in ("healthy", "ill")))
+    table = readers.class_folders(tmp_path, labels=["Ill", "Well"], classes={"healthy": "Well", "ill": "Ill"})
+    assert table["patient"].nunique() == len(table) == 4
+
+
+def test_class_folders_take_dicom_without_a_suffix_and_show_what_they_cannot_read(tmp_path):
+    touch(tmp_path, "ill/a.bmp", "ill/notes.txt", "ill/README", "ill/deeper/b.png")
+    (tmp_path / "ill" / "1.2.840.113619.2").write_bytes(bytes(128) + b"DICM")
+    os.mkfifo(tmp_path / "ill" / "pipe")
+    table = readers.class_folders(tmp_path, labels=["Ill"], classes={"ill": "Ill"})
+    assert table["image"].tolist() == ["ill/1.2.840.113619.2", "ill/a.bmp"]
+
+
+def test_a_file_name_that_is_not_utf8_is_told_in_one_line(tmp_path):
+    (tmp_path / "ill").mkdir()
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/ill/\xff.png"))).touch()
+    line = refused(readers.class_folders, tmp_path, labels=["Ill"], classes={"ill": "Ill"})
+    assert "found a file named 'ill/\\udcff.png', expected names in UTF-8" in line
+
+
 def test_class_folders_without_splits_and_with_mistakes(tmp_path):
     touch(tmp_path, "healthy/a.jpg", "ill/b.jpg", "empty/readme.txt")
     classes = {"healthy": "Normal", "ill": "Ill"}
     table = readers.class_folders(tmp_path, labels=["Ill", "Normal"], classes=classes)
-    assert table[["image", "patient", "split"]].values.tolist() == [["healthy/a.jpg", "a", ""], ["ill/b.jpg", "b", ""]]
+    assert table[["image", "patient", "split"]].values.tolist() == [
+        ["healthy/a.jpg", "healthy/a.jpg", ""],
+        ["ill/b.jpg", "ill/b.jpg", ""],
+    ]
     line = refused(readers.class_folders, tmp_path, labels=["Normal"], classes={"helthy": "Normal"})
     assert line == f"{tmp_path}: found no image of class 'helthy'; the nearest is 'healthy'"
     line = refused(readers.class_folders, tmp_path, labels=["Normal"], classes={"empty": "Normal"})
@@ -211,9 +246,9 @@ COVID_LABELS = ["Normal", "Pneumonia", "COVID-19"]
 CLASSES = {"COVID-19": "COVID-19", "Pneumonia": "Pneumonia", "No Finding": "Normal"}
 
 
-def covid(root, text, *, classes=CLASSES):
+def covid(root, text, *, classes=CLASSES, exclusive=True):
     (root / "metadata.csv").write_text(text)
-    return frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=classes))
+    return frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=classes, exclusive=exclusive))
 
 
 @pytest.mark.parametrize("drift", ["patientid", "patient id", "PatientId", "patient_id"])
@@ -224,7 +259,7 @@ def test_covid_reads_findings_and_headers_of_every_version(tmp_path, drift):
     assert table[COVID_LABELS].idxmax(axis=1).tolist() == ["COVID-19", "Pneumonia", "Normal"]
     assert (table[COVID_LABELS].sum(axis=1) == 1).all()
     assert covid(tmp_path, OLD.replace("finding", "findings")).equals(table)
-    everything = readers.covid_chestxray(tmp_path, labels=COVID_LABELS, classes=CLASSES)
+    everything = readers.covid_chestxray(tmp_path, labels=COVID_LABELS, classes=CLASSES, exclusive=True)
     assert everything.set_index("image")["left_out"].loc["images/lateral.jpg"] == "lateral view"
     without = covid(tmp_path, OLD.replace(",Folder", "").replace(",images", "").replace(",more", ""))
     assert without["image"].tolist() == ["images/a.jpg", "images/b.png", "images/c.jpg"]
@@ -233,6 +268,22 @@ def test_covid_reads_findings_and_headers_of_every_version(tmp_path, drift):
 def test_covid_takes_the_last_part_that_maps(tmp_path):
     table = covid(tmp_path, OLD + '7,"COVID-19, ARDS",PA,X-ray,images,e.jpg\n', classes=CLASSES | {"ARDS": "Pneumonia"})
     assert table["Pneumonia"].tolist() == [0, 1, 0, 1]
+
+
+def test_covid_gives_all_parts_that_map_where_labels_do_not_exclude_one_another(tmp_path):
+    table = covid(tmp_path, NEW, exclusive=False)
+    np.testing.assert_array_equal(table[COVID_LABELS], [[0, 1, 1], [0, 1, 0], [1, 0, 0]])
+
+
+def test_covid_knows_the_first_versions_which_had_ct_among_the_views(tmp_path):
+    first = (
+        OLD.replace(",Modality", "").replace(",X-ray", "")
+        + "9,COVID-19,CT,images,ct.jpg\n9,COVID-19,Axial,images,x.jpg\n"
+    )
+    assert covid(tmp_path, first).equals(covid(tmp_path / "", OLD))
+    (tmp_path / "metadata.csv").write_text(first)
+    everything = readers.covid_chestxray(tmp_path, labels=COVID_LABELS, classes=CLASSES, exclusive=True)
+    assert (everything["left_out"] == "CT").sum() == 2
 
 
 def test_covid_merges_patients_who_share_a_file(tmp_path):
@@ -256,7 +307,7 @@ def test_covid_refuses_a_path_that_leaves_the_root(tmp_path, name):
 def test_covid_names_what_is_missing(tmp_path):
     line = refused(covid, tmp_path, NEW, classes={"COVID19": "COVID-19"})
     assert line.endswith("metadata.csv: found no frontal X-ray with finding 'COVID19'; the nearest is 'COVID-19'")
-    assert "row 1: found no column 'modality'" in refused(covid, tmp_path, NEW.replace("modality", "kind"))
+    assert "row 1: found no column 'view'" in refused(covid, tmp_path, NEW.replace("view", "side"))
     line = refused(covid, tmp_path, NEW.replace("4,0,Pneu", ",0,Pneu"))
     assert line == f"{tmp_path}/metadata.csv, row 5: patientid is '', expected a name"
 
@@ -277,7 +328,7 @@ def test_real_class_folders_against_a_count_of_the_files():
 @real
 def test_real_covid_against_the_csv():
     root = DATA / "covid-chestxray-dataset"
-    table = frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=CLASSES))
+    table = frontal(readers.covid_chestxray(root, labels=COVID_LABELS, classes=CLASSES, exclusive=True))
     with (root / "metadata.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["view"] != "L"]
     wanted = {"COVID-19": "COVID-19", "COVID-19, ARDS": "COVID-19", "Pneumonia": "Pneumonia", "No Finding": "Normal"}

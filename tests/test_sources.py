@@ -8,7 +8,7 @@ from PIL import Image
 
 from distill import files, images, sources
 from distill.errors import BadInput
-from distill.schema import Classes, MedMNIST, PlainCSV
+from distill.layouts import Classes, MedMNIST, PlainCSV
 
 LABELS = ["Normal", "Ill", "Worse"]
 

@@ -123,6 +123,24 @@ def test_patients_who_share_a_film_stand_on_one_side_even_across_sources():
     assert (split[table["split"] == "test"] == "test").all()
 
 
+def test_sources_too_small_for_shares_are_dealt_out_together():
+    table = pd.concat([people(n, source=f"s{n}", patients=4) for n in range(30)], ignore_index=True)
+    split = by_group(table)
+    patients = split.groupby(table["group"]).first().value_counts()
+    assert patients["dev"] == pytest.approx(12, abs=2) and patients["test"] == pytest.approx(24, abs=3)
+    large = pd.concat([table, people(99, source="large")], ignore_index=True)  # has shares of its own
+    of_large = by_group(large)[large["source"] == "large"].groupby(large["group"]).first().value_counts()
+    assert of_large["dev"] == pytest.approx(60, abs=6)
+
+
+def test_a_set_that_is_all_train_and_test_gives_dev_from_train():
+    table = people(0)
+    table["split"] = np.where(table["patient"].isin([f"p{n}" for n in range(100)]), "test", "train")
+    split = by_group(table, dev=0.2)
+    assert ((split == "test") == (table["split"] == "test")).all()
+    assert split[split != "test"].groupby(table["group"]).first().value_counts()["dev"] == pytest.approx(100, abs=5)
+
+
 def test_official_train_patients_stay_in_train():
     table = people(0)
     fixed = table["patient"].isin([f"p{i}" for i in range(300)])

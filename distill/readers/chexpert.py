@@ -36,16 +36,16 @@ def chexpert(
     left_out = (cells["Frontal/Lateral"] == "Lateral") & frontal_only
     if left_out.all():
         raise BadInput(f"{root}: found no{' frontal' * frontal_only} image in train.csv and valid.csv, expected some")
-    for column, label in classes.items():
-        checked_csv.refuse(cells, ~cells[column].isin(list(values[label])), column, "1, 0, -1 or blank")
-    columns = {label: cells[column].map(values[label]) for column, label in classes.items()}
+    columns = findings.from_columns(
+        cells, classes=classes, labels=labels, values=values.__getitem__, expected="1, 0, -1 or blank"
+    )
     return findings.table(
         # The first folder of a path is the set's own (`CheXpert-v1.0-small`): that is `root`, whatever its name.
         cells["Path"].map(lambda path: path.partition("/")[2]),
         patient=patient,
         split=cells["split"],
         left_out=np.where(left_out, "lateral view", ""),
-        **{label: np.asarray(columns.get(label, np.full(len(cells), np.nan)), np.float32) for label in labels},
+        **columns,
     )
 
 
@@ -73,4 +73,5 @@ def _values(labels: list[str], *, uncertain: dict[str, str], blank: str) -> dict
     if blank not in ("ignore", "zeros"):
         raise BadInput(f"blank: found {blank!r}, expected ignore or zeros")
     certain = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": POLICIES[blank]}
+    chosen[""] = "ignore"  # a column that means none of the labels
     return {label: certain | dict.fromkeys(["-1", "-1.0"], POLICIES[policy]) for label, policy in chosen.items()}

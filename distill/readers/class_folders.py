@@ -1,7 +1,7 @@
 """Kermany's set as on Kaggle, or any folders of classes."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -25,31 +25,30 @@ def class_folders(root: str | Path, *, labels: list[str], classes: dict[str, str
     A name that is not Kermany's is a patient of its own. Raises `BadInput` for a missing root and a class
     that is no label or has no image.
     """
-    root = Path(root)
-    classes = findings.meanings(classes, labels)
+    root, classes = Path(root), findings.meanings(classes, labels)
     if not root.is_dir():
         raise BadInput(f"{root}: no such folder; expected class folders in it: {', '.join(classes)}")
-    tops = [root / name for name in ("train", "val", "test") if (root / name).is_dir()] or [root]
-    folders = sorted({key.split("/")[0] for key in classes})
-    images = sorted(file for top in tops for name in folders for file in (top / name).glob("*.*"))
-    keys = {file: key for file in images if files.is_image(file.name) and (key := _class_of(file, classes))}
-    present = {folder.name for top in tops for folder in top.iterdir() if folder.is_dir()}
+    tops = {name for name in ("train", "val", "test") if (root / name).is_dir()} or {"."}
+    images = [PurePosixPath(image) for image in files.images(root)]
+    inside = [image for image in images if str(image.parent.parent) in tops]
+    keys = {image: key for image in inside if (key := _class_of(image, classes))}
+    present = {folder.name for top in tops for folder in (root / top).iterdir() if folder.is_dir()}
     findings.refuse_absent(classes, set(keys.values()), present, f"{root}: found no image of class")
     return findings.table(
-        [file.relative_to(root).as_posix() for file in keys],
-        patient=[_patient(file) for file in keys],
-        split=["test" if file.parent.parent == root / "test" else "" for file in keys],
+        [str(image) for image in keys],
+        patient=[_patient(image) for image in keys],
+        split=["test" if image.parts[0] == "test" and "test" in tops else "" for image in keys],
         **findings.columns([{key} for key in keys.values()], classes=classes, labels=labels),
     )
 
 
-def _class_of(file: Path, classes: dict[str, str]) -> str | None:
+def _class_of(image: PurePosixPath, classes: dict[str, str]) -> str | None:
     """The key of `classes` for this file; `PNEUMONIA/virus` before `PNEUMONIA`."""
-    kind = re.search("bacteria|virus", file.stem.lower())
-    keys = [f"{file.parent.name}/{kind[0]}"] if kind else []
-    return next((key for key in [*keys, file.parent.name] if key in classes), None)
+    kind = re.search("bacteria|virus", image.stem.lower())
+    keys = [f"{image.parent.name}/{kind[0]}"] if kind else []
+    return next((key for key in [*keys, image.parent.name] if key in classes), None)
 
 
-def _patient(file: Path) -> str:
-    match = KERMANY_PATIENT.match(file.stem)
-    return match[match.lastindex] if match else file.stem
+def _patient(image: PurePosixPath) -> str:
+    match = KERMANY_PATIENT.match(image.stem)
+    return match[match.lastindex] if match else str(image)

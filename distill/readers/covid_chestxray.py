@@ -10,21 +10,23 @@ from distill import checked_csv
 from distill.readers import findings
 
 LATERAL = ("l", "lateral")
+SLICES = ("ct", "axial", "coronal", "sagittal")
 
 
-def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.DataFrame:
+def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, str], exclusive: bool) -> pd.DataFrame:
     """Read the X-rays that `root/metadata.csv` lists; lateral films, CT and other findings are left out.
 
-    `classes` maps a part of a finding (`Pneumonia/Viral/COVID-19`, formerly `COVID-19, ARDS`) to a label; the
-    last part that maps wins. Raises `BadInput` for a missing file or column, a class that is no label or in no
-    finding, and a file that stands under two labels.
+    `classes` maps a part of a finding (`Pneumonia/Viral/COVID-19`, formerly `COVID-19, ARDS`) to a label. With
+    `exclusive` labels the last part that maps, the most exact, is the only one. Raises `BadInput` for a missing
+    file or column, a class that is no label or in no finding, and a file that stands under two findings.
     """
     classes = findings.meanings(classes, labels)
     file = Path(root) / "metadata.csv"
-    columns = ["patientid", "finding", "view", "modality", "filename"]
-    cells = checked_csv.read(file, columns=columns, optional=["folder"])
+    columns = ["patientid", "finding", "view", "filename"]
+    cells = checked_csv.read(file, columns=columns, optional=["modality", "folder"])
     parts = cells["finding"].map(lambda finding: [part.strip() for part in re.split("[/,]", finding)])
-    cells["found"] = [next((part for part in row[::-1] if part in classes), "") for row in parts]
+    mapped = parts.map(lambda row: [part for part in row if part in classes])
+    cells["found"] = mapped.map(lambda row: tuple(row[-1:] if exclusive else row))
     cells["left_out"] = _left_out(cells)
     present = set(parts[~cells["left_out"].isin(["lateral view", "CT"])].explode())
     findings.refuse_absent(classes, present, present, f"{file}: found no frontal X-ray with finding")
@@ -40,23 +42,23 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
         cells["filename"],
         patient=cells["patientid"],
         left_out=cells["left_out"],
-        **findings.columns([{name} for name in cells["found"]], classes=classes, labels=labels),
+        **findings.columns(cells["found"], classes=classes, labels=labels),
     )
 
 
 def _left_out(cells: pd.DataFrame) -> np.ndarray:
     """Why a row is not wanted; the first reason that holds."""
     reasons = {
-        "CT": cells["modality"].str.lower() == "ct",
+        "CT": (cells["modality"].str.lower() == "ct") | cells["view"].str.lower().isin(SLICES),
         "lateral view": cells["view"].str.lower().isin(LATERAL),
-        "another finding": cells["found"] == "",
+        "another finding": cells["found"].str.len() == 0,
     }
     return np.select(list(reasons.values()), list(reasons), default="")
 
 
 def _merge_repeats(cells: pd.DataFrame, classes: dict[str, str]) -> pd.DataFrame:
     """Keep the first row of each file; two ids under which upstream lists one file are one patient."""
-    cells["label"] = cells["found"].map(classes)
+    cells["label"] = cells["found"].map(lambda found: ", ".join(sorted({classes[name] for name in found})))
     for image in cells["filename"][cells["filename"].duplicated()].unique():
         same = cells[cells["filename"] == image]
         first = same.iloc[0]

@@ -1,10 +1,11 @@
 """From what a source calls its findings to the labels of the study."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
+from distill import checked_csv
 from distill.checked_csv import nearest
 from distill.errors import BadInput
 
@@ -30,6 +31,23 @@ def columns(found: Sequence[Collection[str]], *, classes: dict[str, str], labels
         label: np.array([label in row for row in meant] if label in classes.values() else [np.nan] * len(meant), "f4")
         for label in labels
     }
+
+
+def from_columns(
+    cells: pd.DataFrame, *, classes: dict[str, str], labels: list[str], values: Callable[[str], dict], expected: str
+) -> dict[str, np.ndarray]:
+    """A float32 column (N,) for each label, from the text in the columns of `cells` that `classes` names.
+
+    `values` gives for a label what each text means; of several columns the largest known value counts, a label
+    without one is NaN. Raises `BadInput` for the first other text.
+    """
+    found = {label: np.full(len(cells), np.nan, np.float32) for label in labels}
+    for column, label in classes.items():
+        meaning = values(label)
+        checked_csv.refuse(cells, ~cells[column].str.lower().isin(list(meaning)), column, expected)
+        if label:
+            found[label] = np.fmax(found[label], cells[column].str.lower().map(meaning).to_numpy(np.float32))
+    return found
 
 
 def refuse_absent(classes: dict[str, str], found: Collection[str], known: Collection[str], what: str) -> None:

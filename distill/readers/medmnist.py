@@ -1,6 +1,7 @@
 """MedMNIST (Yang et al. 2023): all images of a set in one `.npz`, small and already split."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -16,6 +17,7 @@ from distill.readers import findings
 
 SPLITS = {"train": "train", "val": "dev", "test": "test"}
 BLOCK = 256  # images in memory at a time
+BAD_HEADER = (SyntaxError, tokenize.TokenError)  # what numpy lets through of a broken one
 
 # In the order of their columns, as MedMNIST's `INFO` has them.
 CHEST = ["atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia", "pneumothorax"]
@@ -91,7 +93,7 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...],
             yield stream, shape, dtype
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; expected MedMNIST's archive") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError, *BAD_HEADER) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: found {error}; expected MedMNIST's archive with {name}") from error

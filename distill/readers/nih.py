@@ -9,43 +9,62 @@ from distill.errors import BadInput
 from distill.readers import findings
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
-LISTS = ("train_val_list.txt", TEST := "test_list.txt")
+TRAIN_LISTS = ("train_val_list.txt", "train_val_list_NIH.txt")  # of the full set, and of copies of it
+TEST_LISTS = ("test_list.txt", "test_list_NIH.txt")
+FINDINGS = {"Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia"}
+FINDINGS |= {"Infiltration", "Mass", "No Finding", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax"}
 
 
 def nih(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.DataFrame:
     """Read `root/Data_Entry_2017[_v2020].csv`; images lie anywhere below `root` (`images/`, `images_001/images/`...).
 
-    `classes` maps a finding to a label; empty, each label is a finding. Where the official lists are, the test
-    list is split "test", and where both are, each image must stand in one. Raises `BadInput` for a missing
-    table or column, a finding that no image has, and an image in both lists or in none.
+    `classes` maps a finding to a label; empty, each label is a finding. The official test list is split "test",
+    or what the train list does not have where it is alone. Raises `BadInput` for a missing table or column, an
+    unknown finding, one that no image has, and lists that disagree with one another or with the table.
     """
-    root = Path(root)
-    classes = findings.meanings(classes, labels)
+    root, classes = Path(root), findings.meanings(classes, labels)
     table = next((root / name for name in TABLES if (root / name).is_file()), root / TABLES[-1])
     cells = checked_csv.read(table, columns=["Image Index", "Finding Labels", "Patient ID"])
     names = checked_csv.inside(cells, "Image Index")
     for column in ("Finding Labels", "Patient ID"):
         checked_csv.refuse(cells, cells[column] == "", column, "a name")
-    found = cells["Finding Labels"].str.split("|", regex=False)
-    present = set(found.explode())
+    found = cells["Finding Labels"].map(lambda text: {name.strip() for name in text.split("|")})
+    strange = found.map(lambda names: bool(names - FINDINGS - set(classes))).astype(bool)
+    checked_csv.refuse(cells, strange, "Finding Labels", f"names out of {', '.join(sorted(FINDINGS))}, joined by |")
+    present = set().union(*found)
     findings.refuse_absent(classes, present, present, f"{table}: found no image with finding")
     # sorted the other way round, so that of two copies the first in order stays
     place = {PurePosixPath(path).name: path for path in reversed(files.images(root))}
     return findings.table(
         [place.get(name, f"images/{name}") for name in names],
         patient=cells["Patient ID"],
-        split=_official(root, names, table),
+        split=_official(root, names),
         **findings.columns(found, classes=classes, labels=labels),
     )
 
 
-def _official(root: Path, names: pd.Series, table: Path) -> list[str]:
+def _official(root: Path, names: pd.Series) -> list[str]:
     """The split of each image by the lists that there are, which may name more than a part of the set has."""
-    listed = {name: set((root / name).read_text("utf-8-sig").split()) for name in LISTS if (root / name).is_file()}
-    if len(listed) == len(LISTS):
-        both = sorted(set.intersection(*listed.values()))
-        neither = names[~names.isin(set.union(*listed.values()))]
-        if both or len(neither):
-            what = f"{both[0]} stands in both" if both else f"{neither.iloc[0]} of {table.name} stands in none"
-            raise BadInput(f"{root}: {' and '.join(LISTS)}: {what}, expected in one of the two")
-    return ["test" if name in listed.get(TEST, ()) else "" for name in names]
+    train, test = (_listed(root, lists, names) for lists in (TRAIN_LISTS, TEST_LISTS))
+    if train and test:
+        both, neither = sorted(train & test), sorted(set(names) - train - test)
+        if both or neither:
+            what = f"{both[0]} stands in both" if both else f"{neither[0]} stands in none"
+            raise BadInput(f"{root}: the official lists of train and test: {what}, expected in one of the two")
+    if train and not test:
+        test = set(names) - train
+    return ["test" if name in test else "" for name in names]
+
+
+def _listed(root: Path, lists: tuple[str, ...], names: pd.Series) -> set[str]:
+    """The images of the first of `lists` that is there; folders before a name are of no account."""
+    file = next((root / name for name in lists if (root / name).is_file()), None)
+    if file is None:
+        return set()
+    try:
+        listed = {PurePosixPath(line.strip()).name for line in file.read_text("utf-8-sig").splitlines()} - {""}
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file}: found {error}; expected a list of images in UTF-8") from error
+    if listed.isdisjoint(names):
+        raise BadInput(f"{file}: found no image of the table in it, expected one a line, as {names.iloc[0]}")
+    return listed

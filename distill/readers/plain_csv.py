@@ -26,32 +26,21 @@ def plain_csv(
     path, classes = Path(root) / file, findings.meanings(classes, labels)
     name = {key: columns.get(key, key) for key in KEYS}
     header = checked_csv.header(path)
-    one_column = name["label"] in header and not set(classes) <= set(header)
+    one_column = header.has(name["label"]) and not all(map(header.has, classes))
     wanted = [name["label"]] if one_column else list(classes)
     must = [name["image"], *(columns[key] for key in columns), *wanted]
     cells = checked_csv.read(path, columns=dict.fromkeys(must), optional=[name[key] for key in KEYS])
     image = checked_csv.inside(cells, name["image"])
     split = cells[name["split"]].str.lower()
     checked_csv.refuse(cells, ~split.isin(list(SPLITS)), name["split"], "train, dev, test or blank")
-    read = _named if one_column else _columns
-    table = findings.table(
-        image,
-        patient=cells[name["patient"]].where(cells[name["patient"]] != "", image),
-        split=split.map(SPLITS),
-        **read(cells, name["label"], classes=classes, labels=labels),
-    )
-    return table.assign(source=cells[name["source"]]) if name["source"] in header else table
-
-
-def _columns(cells: pd.DataFrame, _: str, *, classes: dict[str, str], labels: list[str]) -> dict[str, np.ndarray]:
-    """Each label from the column of its class; of several the largest known value."""
-    found = pd.DataFrame(np.nan, index=cells.index, columns=labels, dtype=np.float32)
-    for column, label in classes.items():
-        text = cells[column].str.lower()
-        checked_csv.refuse(cells, ~text.isin(list(VALUES)), column, "1, 0 or blank (unknown)")
-        if label:
-            found[label] = np.fmax(found[label], text.map(VALUES).astype(np.float32))
-    return {label: found[label].to_numpy() for label in labels}
+    if one_column:
+        found = _named(cells, name["label"], classes=classes, labels=labels)
+    else:
+        known = {"classes": classes, "labels": labels, "values": lambda _: VALUES}
+        found = findings.from_columns(cells, **known, expected="1, 0 or blank (unknown)")
+    patient = cells[name["patient"]].where(cells[name["patient"]] != "", image)
+    table = findings.table(image, patient=patient, split=split.map(SPLITS), **found)
+    return table.assign(source=cells[name["source"]]) if header.has(name["source"]) else table
 
 
 def _named(cells: pd.DataFrame, column: str, *, classes: dict[str, str], labels: list[str]) -> dict[str, np.ndarray]:
