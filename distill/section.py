@@ -23,6 +23,6 @@ Below = Annotated[str, AfterValidator(_stays_below)]
 
 
 class Section(BaseModel):
-    """A block of `params.yaml`: no key may be missing that has no default, none may be unknown, `20.0` is no integer."""
+    """A block of `params.yaml`: no key without a default may be missing, none be unknown; `20.0` is no integer."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

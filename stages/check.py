@@ -14,8 +14,11 @@ from distill.errors import BadInput
 
 def main() -> None:
     """Refuse what is wrong, in one line; else write data/checked."""
-    study = params.read("study").study
-    refuse_missing(Path("data/raw") / study, study)
+    p = params.read("study", "data")
+    refuse_missing(Path("data/raw") / p.study, p.study)
+    split_file = Path("data/splits") / p.data.split_file
+    if p.data.split_file and not split_file.is_file():
+        raise BadInput(f"studies.{p.study}.data.split_file: {split_file} not found, expected a CSV there")
     with atomic("data/checked") as path:
         path.write_text("params.yaml is valid\n")
 

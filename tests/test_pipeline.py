@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import pandas as pd
@@ -159,12 +160,14 @@ def test_an_edited_comment_reruns_who_imports_it_and_stops_there(clone):
         ("study", "covd", "study: found 'covd', expected one of phantom, covid, chexpert"),
         ("study", "chexpert", "data/raw/chexpert: not found, expected a folder or a link"),
         ("temprature", "30", "temprature: unknown key, did you mean temperature?"),
+        ("studies.phantom.data.split_file", "mine.csv", "data/splits/mine.csv not found, expected a CSV there"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line_before_anything_is_touched(clone, key, value, told):
     standing = "git status --porcelain && cat dvc.lock && ls -lR data/*.h5 data/models data/dumps plots metrics"
     before = run(clone, standing).stdout
-    edit(clone, lambda content: content.update({key: yaml.safe_load(value)}))
+    *sections, last = key.split(".")
+    edit(clone, lambda content: reduce(dict.get, sections, content).update({last: yaml.safe_load(value)}))
     done = run(clone, "dvc repro")
     run(clone, "git checkout -q params.yaml")
     assert done.returncode != 0
