@@ -29,7 +29,9 @@ class Header:
         if len(found) > 1:
             raise BadInput(f"{self.file}, row 1: found columns {' and '.join(map(repr, found))}, expected one of them")
         if must and not found:
-            raise BadInput(f"{self.file}, row 1: found no column {name!r}; {nearest(name, self.names)}")
+            other = next((mark for mark in ";\t|" if len(self.names) == 1 and mark in self.names[0]), None)
+            known = f"cells seem to be separated by {other!r}, expected ','" if other else nearest(name, self.names)
+            raise BadInput(f"{self.file}, row 1: found no column {name!r}; {known}")
         return found[0] if found else None
 
 
@@ -62,7 +64,7 @@ def _rows(file: Path, *, expected: str) -> Iterator[csv.DictReader]:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             yield csv.DictReader(lines)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file}: found {error}; expected a CSV in UTF-8") from error
+        raise BadInput(f"{file}: found {error}; expected a CSV in UTF-8 (as Excel's 'CSV UTF-8')") from error
 
 
 def refuse(cells: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> None:

@@ -53,13 +53,19 @@ def remarks(census: dict) -> list[str]:
     """What a person should know before believing a number, a line each; `census` with the count `unlisted`."""
     left_out = [f"{count:,} {why}" for why, count in census["left_out"].items() if why != "all"]
     alone = [f"{label!r} from {source} alone" for label, source in census["from_one_source"].items()]
-    near, unlisted = census["duplicates"]["near"], census["unlisted"]
+    near, two, disagree = (census["duplicates"][key] for key in ("near", "of_two_patients", "that_disagree"))
+    unlisted = census["unlisted"]
     images, patients = (sum(census[of][split]["all"] for split in SPLITS) for of in ("images", "patients"))
     held_out = {split: census["images"][split]["positive"] for split in ("dev", "test")}
     none = [f"{split} has no {label!r}" for split, count in held_out.items() for label in count if not count[label]]
+    sides = [f"{split} {census['images'][split]['all']:,} images" for split in SPLITS]
+    sides = [f"{side} of {census['patients'][split]['all']:,}" for side, split in zip(sides, SPLITS, strict=True)]
     lines = {
+        f"{', '.join(sides)} patients": True,
         f"left out: {', '.join(left_out)} (data/split.csv)": left_out,
         f"{near:,} pairs of near-duplicates, each kept on one side (data/duplicates.csv)": near,
+        f"warning: {two:,} films stand under two patients, {disagree:,} under two labels (data/duplicates.csv)": two
+        or disagree,
         f"{unlisted:,} images on disk are in no CSV or class (data/unlisted.csv)": unlisted,
         "every image counts as a patient of its own: if some are of one person, name the patients": images == patients,
         f"warning: {', '.join(none)}: what is measured there of these labels is empty": none,

@@ -92,5 +92,8 @@ def _look(picture: images.File | np.ndarray, *, size: int, keep_aspect: bool) ->
         return Look(bytes(size * size), str(error), "", (0, 0, 0, 0))
     pixels = images.square(film, size=size, keep_aspect=keep_aspect)
     # Of the film without its padding, in which all films of one shape are alike.
-    mark = fingerprints.fingerprint(images.square(film, size=MARKED, keep_aspect=False) if keep_aspect else pixels)
-    return Look(pixels.tobytes(), None, fingerprints.digest(pixels), tuple(mark.tolist()))
+    whole = images.square(film, size=MARKED, keep_aspect=False) if keep_aspect else pixels
+    if whole.min() == whole.max():
+        where = picture.path if file else "an image of the archive"
+        return Look(bytes(size * size), f"{where}: found one grey value everywhere, expected a film", "", (0, 0, 0, 0))
+    return Look(pixels.tobytes(), None, fingerprints.digest(pixels), tuple(fingerprints.fingerprint(whole).tolist()))

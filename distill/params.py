@@ -54,7 +54,10 @@ def _one_line(problem: dict) -> str:
     parts = [str(part) for part in problem["loc"] if part not in READERS]
     key = ".".join(parts) or "the whole file"
     if problem["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=1)
+        name = str(problem["loc"][-1])
+        if name in _known_keys():
+            return f"{key}: no key of this block"
+        nearest = difflib.get_close_matches(name, _known_keys(), n=1)
         return f"{key}: unknown key" + (f", did you mean {nearest[0]}?" if nearest else "")
     if problem["type"] == "missing":
         return f"{key}: missing"

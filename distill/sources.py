@@ -1,7 +1,7 @@
 """The sources of a study, put together: one table of all images, and the way to each of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,22 @@ def read(root: Path, data: Data, *, study: str) -> pd.DataFrame:
     labels are `exclusive`, an image that has one has none of the others. Raises `BadInput` for what the readers
     refuse, an image in two sources, and one with two exclusive labels.
     """
+    for source in data.sources:
+        refuse_link(root, source.folder)
     parts = [_read(root, source, data, study).assign(number=n) for n, source in enumerate(data.sources)]
     table = pd.concat(parts, ignore_index=True)
     repeated = table[table["image"].duplicated()]
     if len(repeated):
         raise BadInput(f"{repeated['image'].iloc[0]}: found in two sources, expected in one: data.sources overlap")
     return _exclude(table, data.labels) if data.exclusive else table
+
+
+def refuse_link(root: Path, folder: str) -> None:
+    """Raise `BadInput` if `root` is left by a link on the way to `folder`: DVC would see nothing of what is behind."""
+    steps = PurePosixPath(folder).parts
+    for path in (root.joinpath(*steps[: n + 1]) for n in range(len(steps))):
+        if path.is_symlink():
+            raise BadInput(f"{path}: found a link, which DVC does not look behind; expected a folder, or {root} a link")
 
 
 def pictures(root: Path, data: Data, table: pd.DataFrame) -> Iterator[File | np.ndarray]:

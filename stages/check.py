@@ -15,10 +15,14 @@ from distill.errors import BadInput
 def main() -> None:
     """Refuse what is wrong, in one line; else write data/checked."""
     p = params.read("study", "data")
-    refuse_missing(Path("data/raw") / p.study, p.study)
+    root = Path("data/raw") / p.study
+    refuse_missing(root, p.study)
+    for source in p.data.sources if root.exists() and p.study != "phantom" else ():
+        if not (root / source.folder).is_dir():
+            raise BadInput(f"studies.{p.study}.data.sources: {root / source.folder} not found, expected a folder")
     split_file = Path("data/splits") / p.data.split_file
     if p.data.split_file and not split_file.is_file():
-        raise BadInput(f"studies.{p.study}.data.split_file: {split_file} not found, expected a CSV there")
+        raise BadInput(f"studies.{p.study}.data.split_file: {split_file} not found, expected the name of a CSV there")
     with atomic("data/checked") as path:
         path.write_text("params.yaml is valid\n")
 

@@ -89,7 +89,9 @@ def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
     kept = table[table["left_out"] == ""]
     side = splits.by_group(kept, labels=data.labels, dev=data.dev, test=data.test, seed=seed)
     table.loc[kept.index, "split"] = side
-    table.loc[side.index[side == splits.LEFT_OUT], "left_out"] = "official split"
+    conflict = side[side == splits.LEFT_OUT].index
+    of_group = side.drop(conflict).groupby(kept["group"]).first()
+    table.loc[conflict, "left_out"] = "patient or film is in " + kept.loc[conflict, "group"].map(of_group)
     copy = table["left_out"] == "copy"
     stays = table[table["left_out"] == ""].set_index("digest")["split"]
     table.loc[copy, "split"] = table.loc[copy, "digest"].map(stays).fillna(splits.LEFT_OUT)
@@ -126,8 +128,9 @@ def refuse_empty(kept: pd.DataFrame, data: Data) -> None:
 
 def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
     """A contact sheet of each split: a row for each label of each source, its images from all over the set."""
-    none = ~(kept[data.labels] == 1).any(axis=1)
-    having = {label: kept[label] == 1 for label in data.labels} | {"none of them": none}
+    having = {label: kept[label] == 1 for label in data.labels}
+    none, some = (kept[data.labels] == 0).all(axis=1), (kept[data.labels] == 1).any(axis=1)
+    having |= {"none of them": none, "not known": ~none & ~some}
     for split in prepared.SPLITS:
         sheet = {}
         for source in sorted(kept["source"].unique()):

@@ -71,21 +71,23 @@ def test_what_is_odd_is_said_in_a_line_each_and_nothing_else():
         "images": nothing,
         "patients": {split: {"all": 3} for split in nothing},
         "left_out": {"all": 0},
-        "duplicates": {"near": 0},
+        "duplicates": {"near": 0, "of_two_patients": 0, "that_disagree": 0},
         "from_one_source": {},
         "unlisted": 0,
     }
-    assert remarks(quiet) == []
+    assert remarks(quiet) == ["train 4 images of 3, dev 4 images of 3, test 4 images of 3 patients"]
     loud = {
         "images": nothing | {"test": {"all": 4, "positive": {"Edema": 0}}},
         "patients": {split: {"all": 4} for split in nothing},
         "left_out": {"all": 1201, "CT": 1, "copy": 1200},
-        "duplicates": {"near": 3},
+        "duplicates": {"near": 3, "of_two_patients": 0, "that_disagree": 2},
         "from_one_source": {"COVID-19": "cohen", "Normal": "kermany"},
         "unlisted": 7,
     }
     lines = remarks(loud)
-    assert [line.split(":")[0].split(" ")[0] for line in lines] == ["left", "3", "7", "every", "warning", "warning"]
-    assert lines[0].startswith("left out: 1 CT, 1,200 copy")
-    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[5]
-    assert "test has no 'Edema'" in lines[4]
+    assert [line.split(":")[0].split(" ")[0] for line in lines] == [
+        *("train", "left", "3", "warning", "7", "every", "warning", "warning")
+    ]
+    assert lines[1].startswith("left out: 1 CT, 1,200 copy")
+    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[7]
+    assert "test has no 'Edema'" in lines[6]

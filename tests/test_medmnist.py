@@ -56,6 +56,13 @@ def test_pneumonia_as_two_classes_of_the_study(tmp_path):
     assert table["COVID-19"].isna().all()
 
 
+def test_labels_in_one_dimension_are_classes_too(tmp_path):
+    flat = {f"{key}_labels": np.arange(count) % 2 for key, count in COUNTS.items()}
+    write(tmp_path / "pneumoniamnist.npz", columns=1, **flat)
+    table = medmnist(tmp_path, labels=["normal", "pneumonia"], classes={}, file="pneumoniamnist.npz")
+    np.testing.assert_array_equal(table["pneumonia"], np.concatenate(list(flat.values())))
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("size", [(28, 28), (6, 6, 3)])
 def test_the_wanted_pictures_come_in_order(tmp_path, save, size):

@@ -94,6 +94,7 @@ def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_
             [{"reader": "plain_csv", "folder": ".", "file": "a.csv", "columns": {"img": "Path"}}],
             f"{SOURCES}.0.columns.img",
         ),
+        (SOURCES, [{"reader": "nih", "folder": ".", "columns": {}}], f"{SOURCES}.0.columns: no key of this block"),
         (
             SOURCES,
             [{"reader": "medmnist", "folder": "../x", "file": "a.npz"}],

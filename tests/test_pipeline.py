@@ -160,7 +160,7 @@ def test_an_edited_comment_reruns_who_imports_it_and_stops_there(clone):
         ("study", "covd", "study: found 'covd', expected one of phantom, covid, chexpert"),
         ("study", "chexpert", "data/raw/chexpert: not found, expected a folder or a link"),
         ("temprature", "30", "temprature: unknown key, did you mean temperature?"),
-        ("studies.phantom.data.split_file", "mine.csv", "data/splits/mine.csv not found, expected a CSV there"),
+        ("studies.phantom.data.split_file", "mine.csv", "data/splits/mine.csv not found, expected the name of a CSV"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line_before_anything_is_touched(clone, key, value, told):

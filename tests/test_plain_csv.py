@@ -79,6 +79,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path):
         ("Fracture,", "Fractur,", "row 1: found no column 'Fracture'; the nearest is 'Fractur'"),
         ("5.jpg,nan,1,p3,,south", "5.jpg,nan", "row 6: found another number of cells than the header has"),
         (COLUMNS, "", "row 1: found no column 'image'; the file has no header"),
+        (COLUMNS, "image;Edema\n", "row 1: found no column 'image'; cells seem to be separated by ';', expected ','"),
     ],
 )
 def test_mistakes_are_named_by_row(tmp_path, old, new, told):

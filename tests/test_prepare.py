@@ -119,7 +119,8 @@ def test_every_kind_of_image_goes_in_and_every_broken_one_is_listed(study, capsy
     dicom(folder / "report.dcm")
     Image.fromarray(film(3)).save(folder.parent / "secret.png")
     (folder / "out.png").symlink_to(Path("..") / "secret.png")
-    broken = ["cut.jpeg", "empty.png", "text.png", "bomb.png", "report.dcm", "out.png", "missing.png"]
+    Image.new("L", (64, 64), 7).save(folder / "blank.png")
+    broken = ["cut.jpeg", "empty.png", "text.png", "bomb.png", "report.dcm", "out.png", "missing.png", "blank.png"]
     (folder / "extra.png").write_bytes((folder / "0.png").read_bytes())  # on disk, in no row
     listed([*rows, *({"image": name, "patient": name, "Edema": 1, "Fracture": ""} for name in [*good, *broken])])
     study(max_unreadable=0.2)
@@ -134,9 +135,10 @@ def test_every_kind_of_image_goes_in_and_every_broken_one_is_listed(study, capsy
         "no pixel data",
         "a link to",
         "No such file",
+        "one grey value everywhere",
     ]
     assert all(word in reason for word, reason in zip(words, unreadable, strict=True)), unreadable.tolist()
-    assert metrics()["left_out"] == {"all": 7, "unreadable": 7} and metrics()["unlisted"] == 1
+    assert metrics()["left_out"] == {"all": 8, "unreadable": 8} and metrics()["unlisted"] == 1
     assert pd.read_csv("data/unlisted.csv")["image"].tolist() == ["extra.png"]
     packed = images_in("train") | images_in("dev") | images_in("test")
     assert set(packed) == {row["image"] for row in rows} | set(good)
@@ -145,7 +147,7 @@ def test_every_kind_of_image_goes_in_and_every_broken_one_is_listed(study, capsy
         small = np.asarray(Image.fromarray(film(seed)).resize((16, 16), Image.Resampling.BILINEAR)).astype(float)
         assert np.corrcoef(small.ravel(), packed[name].ravel().astype(float))[0, 1] > 0.85, name
     told = capsys.readouterr().out
-    assert "7 of 54 images can't be read (listed in data/unreadable.csv), the first: " in told
+    assert "8 of 55 images can't be read (listed in data/unreadable.csv), the first: " in told
     assert "1 images on disk are in no CSV or class" in told
 
 
@@ -204,7 +206,7 @@ def test_copies_go_near_duplicates_stay_together_and_the_official_test_set_stays
 
     side = split_of()
     assert side.loc["copy.png", "left_out"] == side.loc["leak.png", "left_out"] == "copy"
-    assert side.loc["known.png", "left_out"] == "official split"  # of a patient who is in the test set
+    assert side.loc["known.png", "left_out"] == "patient or film is in test"
     assert set(images_in("test")) == {f"{n}.png" for n in range(10)}
     assert side.loc["copied patient.png", "split"] == side.loc["20.png", "split"]
     assert len(set(side.loc[["30.png", "near.png", "near patient.png"], "split"])) == 1
@@ -215,7 +217,8 @@ def test_copies_go_near_duplicates_stay_together_and_the_official_test_set_stays
     where = {image: (split, part) for split, part in everyone.items() for image in part.image_id.tolist()}
     _, part = where["20.png"]
     assert np.isnan(part.labels[part.image_id.tolist().index("20.png"), 0])
-    assert "1 pairs of near-duplicates" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 pairs of near-duplicates" in told and "3 films stand under two patients, 2 under two labels" in told
 
 
 def test_one_patient_at_two_hospitals_of_one_csv_is_one_patient(study):
@@ -271,8 +274,8 @@ def test_a_label_that_one_of_two_sources_has_alone_is_warned_of_in_one_line(stud
     listed(rows, "b/list.csv")
     study(CSV | {"folder": "a"}, CSV | {"folder": "b"})
     assert metrics()["from_one_source"] == {"Fracture": "a"}
-    warnings = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
-    assert len(warnings) == 1 and "'Fracture' from a alone" in warnings[0]
+    warnings = [line for line in capsys.readouterr().out.splitlines() if " alone" in line]
+    assert len(warnings) == 1 and "warning: 'Fracture' from a alone" in warnings[0]
     table = metrics()["sources"]
     assert set(table) == {"a", "b"}
     assert sum(table["b"][split]["all"] for split in prepared.SPLITS) == 30

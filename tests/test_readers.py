@@ -155,7 +155,9 @@ def test_a_missing_root_or_file_is_named(tmp_path):
     line = refused(
         readers.covid_chestxray, tmp_path, labels=["Normal"], classes={"No Finding": "Normal"}, exclusive=True
     )
-    assert line.startswith(f"{tmp_path}/metadata.csv: found ") and line.endswith("expected a CSV in UTF-8")
+    assert line.startswith(f"{tmp_path}/metadata.csv: found ") and line.endswith(
+        "expected a CSV in UTF-8 (as Excel's 'CSV UTF-8')"
+    )
 
 
 KERMANY = {

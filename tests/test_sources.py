@@ -57,6 +57,15 @@ def test_an_image_in_two_sources_is_refused_by_name(root):
         sources.read(root, data(folders(folder="kids"), folders(folder="kids")), study="mix")
 
 
+def test_a_link_below_the_root_is_refused_because_dvc_does_not_look_behind_it(root, tmp_path):
+    (root / "linked").symlink_to(root / "kids")
+    with pytest.raises(BadInput, match=r"linked: found a link, which DVC does not look behind"):
+        sources.read(root, data(folders(folder="linked")), study="mix")
+    whole = tmp_path / "whole"  # DVC does look behind the one link that is the dependency itself
+    whole.symlink_to(root)
+    assert len(sources.read(whole, data(folders(folder="kids")), study="mix")) == 2
+
+
 def test_images_that_nobody_asked_for_are_listed(root):
     table = sources.read(root, data(folders(folder="kids"), ADULTS), study="mix")
     assert sources.unlisted(root, table) == ["kids/notes/c.png"]

@@ -5,6 +5,9 @@ DVC follows neither, and what it does not know of makes a stale result. Read fro
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,26 @@ def test_no_stage_opts_out_of_the_run_cache():
     for stage in STAGES.values():
         assert not stage.get("always_changed")
         assert all(isinstance(out, str) for out in stage.get("outs", []))
+
+
+def test_dvc_finds_what_a_user_adds_to_data_raw_and_git_takes_none_of_it(tmp_path):
+    for folder in ("data/raw/mine", ".dvc"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".dvc" / "config").touch()
+    (tmp_path / "data/raw/mine/a.png").write_bytes(b"pixels")
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    dvc = f"{Path(sys.executable).parent}/dvc"
+    for command in (
+        "git init -q",
+        f"{dvc} add -q data/raw/mine",
+        "git add -A",
+        "rm -r data/raw/mine",
+        f"{dvc} checkout -q",
+    ):
+        subprocess.run(command.split(), cwd=tmp_path, check=True)
+    assert (tmp_path / "data/raw/mine/a.png").read_bytes() == b"pixels"  # a bare checkout looks for all .dvc files
+    tracked = subprocess.check_output(["git", "ls-files", "data"], cwd=tmp_path, text=True).split()
+    assert tracked == ["data/raw/mine.dvc"]
 
 
 def test_the_readme_is_finished_and_names_only_files_that_exist():

@@ -68,16 +68,16 @@ def pictures(root: str | Path, file: str, wanted: Collection[str]) -> Iterator[n
 def _labels(path: Path, key: str, names: list[str]) -> np.ndarray:
     """One split's labels as bool (N, K)."""
     with _member(path, f"{key}_labels") as (stream, shape, dtype):
-        if dtype.kind not in "iub" or shape[1:] not in ((1,), (len(names),)):
+        if dtype.kind not in "iub" or shape[1:] not in ((), (1,), (len(names),)):
             raise BadInput(f"{path}: {key}_labels is {dtype} {shape}, expected integers (N, 1) or (N, {len(names)})")
-        values = _read(stream, shape, dtype)
+        values = _read(stream, shape, dtype).reshape(shape[0], -1)
     with _member(path, f"{key}_images") as (_, images, _):
         if images[:1] != shape[:1]:
             raise BadInput(f"{path}: {key} has {images[0]} images and {shape[0]} labels, expected as many")
-    most = len(names) - 1 if shape[1] == 1 else 1
+    most = len(names) - 1 if values.shape[1] == 1 else 1
     if values.size and not 0 <= values.min() <= values.max() <= most:
         raise BadInput(f"{path}: {key}_labels has {values.min()} to {values.max()}, expected 0 to {most}")
-    return np.eye(len(names), dtype=bool)[values[:, 0]] if shape[1] == 1 else values.astype(bool)
+    return np.eye(len(names), dtype=bool)[values[:, 0]] if values.shape[1] == 1 else values.astype(bool)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...],
             version = np.lib.format.read_magic(stream)
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(stream)
-            if fortran or dtype.hasobject or len(shape) < 2:
+            if fortran or dtype.hasobject or not shape:
                 raise BadInput(f"{path}: {name} is {dtype} {shape}, expected plain numbers, row by row")
             yield stream, shape, dtype
     except FileNotFoundError:
