@@ -27,7 +27,7 @@ def contact_sheet(
     png.save(figure, path, colours=64)
 
 
-def label_sheet(path: str | Path, *, rows: dict[str, np.ndarray], columns: int, title: str, side: int = 96) -> None:
+def label_sheet(path: str | Path, *, rows: dict[str, np.ndarray], columns: int, title: str, side: int = 88) -> None:
     """A row for each entry of `rows`, its name at the left of its at most `columns` images, uint8 (n, H, H).
 
     One picture of tiles of `side` pixels: hundreds of axes would take seconds to draw.
@@ -46,4 +46,4 @@ def label_sheet(path: str | Path, *, rows: dict[str, np.ndarray], columns: int, 
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     figure.suptitle(title, size=11)
-    png.save(figure, path, colours=64)
+    png.save(figure, path, colours=32)

@@ -31,7 +31,7 @@ from distill.contact_sheet import label_sheet
 from distill.errors import BadInput
 from distill.schema import Data
 
-SHEET = 12  # images in a row of a contact sheet
+SHEET = 10  # images in a row of a contact sheet
 
 
 def main() -> None:

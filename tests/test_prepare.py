@@ -289,7 +289,7 @@ def test_there_is_a_contact_sheet_of_every_split_with_a_row_for_each_label(study
         with Image.open(f"plots/prepare/{split}.png") as sheet:
             heights.add(sheet.height)
             assert np.asarray(sheet.convert("L")).std() > 20
-    assert heights == {350}  # three rows of 100 pixels: two labels, none of them; and the title
+    assert heights == {326}  # three rows of 92 pixels: two labels, none of them; and the title
 
 
 def test_the_same_data_gives_the_same_bytes(study):

@@ -71,7 +71,9 @@ def test_declared_modules_are_those_that_are_imported(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_params_are_those_that_are_read(stage):
-    assert set(STAGES[stage].get("params", [])) == keys_read(script(stage))
+    declared, read = set(STAGES[stage].get("params", [])), keys_read(script(stage))
+    whole_file = "params.yaml" in STAGES[stage]["deps"]  # then DVC sees every key, and may not stop at a missing one
+    assert declared <= read if whole_file else declared == read
 
 
 @pytest.mark.parametrize("file", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("distill/*.py")))
