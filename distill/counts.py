@@ -64,8 +64,8 @@ def remarks(census: dict) -> list[str]:
         f"{', '.join(sides)} patients": True,
         f"left out: {', '.join(left_out)} (data/split.csv)": left_out,
         f"{near:,} pairs of near-duplicates, each kept on one side (data/duplicates.csv)": near,
-        f"warning: {two:,} films stand under two patients, {disagree:,} under two labels (data/duplicates.csv)": two
-        or disagree,
+        f"warning: {two:,} films stand under two patients (data/duplicates.csv)": two,
+        f"warning: {disagree:,} films stand there twice with other labels (data/duplicates.csv)": disagree,
         f"{unlisted:,} images on disk are in no CSV or class (data/unlisted.csv)": unlisted,
         "every image counts as a patient of its own: if some are of one person, name the patients": images == patients,
         f"warning: {', '.join(none)}: what is measured there of these labels is empty": none,
