@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test bench
+.PHONY: run setup test bench ablation
 
 run: setup
 	dvc repro
@@ -22,3 +22,7 @@ test: setup
 
 bench: setup # speed and memory as ratios, some minutes
 	python -m tests.benchmarks.prepare
+
+ablation: setup # is the student better for being taught? 15 experiments from a finished and committed baseline
+	python -m distill.sweep
+	python -m distill.ablation

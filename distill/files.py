@@ -6,7 +6,7 @@ from pathlib import Path
 from distill import dicom
 from distill.errors import BadInput
 
-# What people call images; those that cannot be read are told by `images.load`, not passed over.
+# What people call images; those that cannot be read are told by `images.grey`, not passed over.
 SUFFIXES = {".jpeg", ".jpg", ".png", ".dcm", ".dicom", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2"}
 
 

@@ -25,11 +25,6 @@ class File:
     inside: Path
 
 
-def load(path: str | Path, *, size: int, keep_aspect: bool) -> np.ndarray:
-    """Read one image as uint8 (size, size), 0 black to 255 white: `grey`, then `square`."""
-    return square(grey(path), size=size, keep_aspect=keep_aspect)
-
-
 def grey(path: str | Path) -> Image.Image:
     """Read one image at its full size as mode L, 0 black to 255 white.
 

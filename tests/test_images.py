@@ -15,6 +15,11 @@ from distill.errors import BadInput
 XRAYS = Path(__file__).parents[2] / "shared" / "data" / "chest_xray" / "train" / "NORMAL"
 
 
+def load(path, *, size, keep_aspect):
+    """What `intake` makes of a file."""
+    return images.square(images.grey(path), size=size, keep_aspect=keep_aspect)
+
+
 def noise(shape, *, high=256, dtype=np.uint8):
     return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
 
@@ -38,12 +43,12 @@ def test_an_image_of_the_right_size_is_left_as_it_is(tmp_path):
     pixels = noise((32, 32))
     path = save(tmp_path, "grey.png", pixels)
     for keep_aspect in (True, False):
-        assert np.array_equal(images.load(path, size=32, keep_aspect=keep_aspect), pixels)
+        assert np.array_equal(load(path, size=32, keep_aspect=keep_aspect), pixels)
 
 
 def test_16_bits_are_scaled_and_not_clipped(tmp_path):
     pixels = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
-    got = images.load(save(tmp_path, "deep.png", pixels), size=32, keep_aspect=False)
+    got = load(save(tmp_path, "deep.png", pixels), size=32, keep_aspect=False)
     assert np.abs(got - pixels / 257).max() <= 0.5
     assert (got.min(), got.max()) == (0, 255)
 
@@ -65,21 +70,21 @@ def test_every_mode_equals_its_conversion(tmp_path, name, mode):
         assert image.mode == mode
         expected = np.asarray(image.convert("L"))
     assert expected.std() > 10
-    assert np.array_equal(images.load(path, size=24, keep_aspect=False), expected)
+    assert np.array_equal(load(path, size=24, keep_aspect=False), expected)
 
 
 def test_shrinking_does_not_alias(tmp_path):
     stripes = np.tile(np.uint8([0, 255]), (128, 64))  # without antialiasing all black or all white
-    got = images.load(save(tmp_path, "stripes.png", stripes), size=16, keep_aspect=False)
+    got = load(save(tmp_path, "stripes.png", stripes), size=16, keep_aspect=False)
     assert np.abs(got[:, 1:-1].astype(int) - 127).max() <= 8
 
 
 def test_the_shorter_side_is_padded_with_black(tmp_path):
     path = save(tmp_path, "wide.png", np.full((20, 40), 200, np.uint8))
-    kept = images.load(path, size=40, keep_aspect=True)
+    kept = load(path, size=40, keep_aspect=True)
     assert (kept[10:30] == 200).all()
     assert (kept[:10] == 0).all() and (kept[30:] == 0).all()
-    assert (images.load(path, size=40, keep_aspect=False) == 200).all()
+    assert (load(path, size=40, keep_aspect=False) == 200).all()
 
 
 def broken(tmp_path):
@@ -110,7 +115,7 @@ def broken(tmp_path):
 def test_broken_files_are_refused_with_a_line_that_names_them(tmp_path):
     for name, word in broken(tmp_path).items():
         with pytest.raises(BadInput) as caught:
-            images.load(tmp_path / name, size=16, keep_aspect=True)
+            load(tmp_path / name, size=16, keep_aspect=True)
         line = str(caught.value)
         assert line.startswith(f"{tmp_path / name}: found ") and "; expected a whole PNG, JPEG or DICOM" in line
         assert word in line and "\n" not in line
@@ -121,28 +126,26 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
     with pytest.warns(Image.DecompressionBombWarning), pytest.raises(BadInput, match="10001×10000"):
-        images.load(path, size=16, keep_aspect=False)
+        load(path, size=16, keep_aspect=False)
 
 
 def test_16_bits_in_a_narrow_range_are_stretched_to_all_of_it(tmp_path):
     pixels = np.linspace(300, 4095, 32 * 32).reshape(32, 32).astype(np.uint16)  # 12 bits, as detectors have
-    got = images.load(save(tmp_path, "deep.png", pixels), size=32, keep_aspect=False)
+    got = load(save(tmp_path, "deep.png", pixels), size=32, keep_aspect=False)
     assert np.abs(got - (pixels - 300.0) * 255 / 3795).max() <= 0.5
-    assert (
-        images.load(save(tmp_path, "flat.png", np.full((8, 8), 700, np.uint16)), size=8, keep_aspect=False) == 0
-    ).all()
+    assert (load(save(tmp_path, "flat.png", np.full((8, 8), 700, np.uint16)), size=8, keep_aspect=False) == 0).all()
 
 
 def test_a_rotation_noted_in_the_file_is_applied(tmp_path):
     pixels, exif = noise((24, 24)), Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by a quarter
     path = save(tmp_path, "turned.png", pixels, exif=exif)
-    assert np.array_equal(images.load(path, size=24, keep_aspect=False), np.rot90(pixels, -1))
+    assert np.array_equal(load(path, size=24, keep_aspect=False), np.rot90(pixels, -1))
 
 
 def test_the_content_decides_and_not_the_name(tmp_path):
     path = save(tmp_path, "a.png", noise((16, 16))).rename(tmp_path / "a.jpeg")
-    assert np.array_equal(images.load(path, size=16, keep_aspect=False), noise((16, 16)))
+    assert np.array_equal(load(path, size=16, keep_aspect=False), noise((16, 16)))
 
 
 def linked(tmp_path):
@@ -196,4 +199,4 @@ def test_too_little_memory_is_not_taken_for_a_broken_file(tmp_path, monkeypatch)
     path = save(tmp_path, "a.png", noise((16, 16)))
     monkeypatch.setattr(images, "_grey", exhausted)
     with pytest.raises(OSError, match=r"a.png: too little memory"):
-        images.load(path, size=16, keep_aspect=False)
+        load(path, size=16, keep_aspect=False)

@@ -48,7 +48,7 @@ def test_every_picture_stands_at_its_place_and_a_broken_one_is_zeros(pictures, t
     assert "absent.png: found No such file" in seen.reasons[4] and "text.png" in seen.reasons[31]
     assert not pixels[[4, 31]].any()
     for row in (0, 3, 5, 30):
-        assert np.array_equal(pixels[row], images.load(pictures[row].path, size=16, keep_aspect=True))
+        assert np.array_equal(pixels[row], images.square(images.grey(pictures[row].path), size=16, keep_aspect=True))
     assert np.array_equal(pixels[32], pictures[32])  # an array of the right size is left as it is
     assert len(set(seen.digests)) == 33 and seen.prints.shape == (34, 4)
 

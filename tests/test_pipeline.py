@@ -135,6 +135,26 @@ def test_another_student_seed_repeats_the_student_alone_in_a_folder_of_its_own(c
     assert executed(dvc(clone, "exp run --temp -n again -S student_seed=1")) == BELOW_STUDENT
 
 
+def test_one_command_runs_what_is_missing_and_another_makes_a_table_of_all_experiments(clone):
+    sweep = "python -m distill.sweep --learn-from labels --student-seed 0 1"
+    done = run(clone, sweep)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sweep: 2 experiments, 0 of them done before" in done.stdout
+    assert "sweep: 2 experiments, 2 of them done before" in run(clone, sweep).stdout
+    assert run(clone, "git diff --quiet").returncode == 0
+    done = run(clone, "python -m distill.ablation")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_csv(clone / "plots/ablation/table.csv")
+    taught = table[(table["learn_from"] == "assistant") & (table["temperature"] == 20) & (table["metric"] == "AUROC")]
+    assert taught["runs"].tolist() == [2] and taught["gain_low"].notna().all()  # seed 1 was run by hand above
+    alone = table[(table["learn_from"] == "labels") & (table["metric"] == "AUROC")].iloc[0]
+    names = (f"phantom-labels-T20-seed{seed}" for seed in (0, 1))
+    shown = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):metrics/student.json"
+    scores = [json.loads(run(clone, shown.format(name)).stdout) for name in names]
+    assert alone["mean"] == pytest.approx(sum(score["auroc"]["macro"] for score in scores) / 2, abs=1e-6)
+    run(clone, "rm -r plots/ablation")
+
+
 def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):
     other = clone_into(tmp_path / "somewhere else")  # what git has is all there is: an undeclared need would fail
     dvc(other, "repro")

@@ -1,0 +1,121 @@
+"""The ablation's statistics, against SciPy's own tests, and the way from DVC's list to the table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+
+from distill import ablation, comparison, gains, sweep
+from distill.errors import BadInput
+
+METRICS = list(ablation.METRICS.values())
+
+
+def runs(gain=0.01, seeds=5, temperatures=(20,)):
+    """Students alone and taught, by seed; the seed moves both, and teaching moves a little more."""
+    rng, rows = np.random.default_rng(0), []
+    for seed in range(seeds):
+        luck = rng.normal(0, 0.05)
+        for lesson in ("labels", "teacher"):
+            for temperature in temperatures if lesson == "teacher" else temperatures[:1]:
+                base = 0.8 + luck + (lesson == "teacher") * gain + rng.normal(0, 0.001)
+                rows.append([lesson, temperature, seed, base, base - 0.1, base - 0.2])
+    return pd.DataFrame(rows, columns=["learn_from", "temperature", "student_seed", *METRICS])
+
+
+def compare(table, *settings):
+    return comparison.compare(table, metrics=METRICS, settings=settings)
+
+
+def test_means_and_paired_gains_have_the_intervals_of_scipy():
+    table = runs()
+    found = compare(table, "learn_from", "temperature")
+    taught, alone = (table[table["learn_from"] == lesson].set_index("student_seed") for lesson in ("teacher", "labels"))
+    for metric in METRICS:
+        row = found[(found["learn_from"] == "teacher") & (found["metric"] == metric)].iloc[0]
+        single, paired = stats.ttest_1samp(taught[metric], 0), stats.ttest_rel(taught[metric], alone[metric])
+        np.testing.assert_allclose(row[["low", "high"]].astype(float), single.confidence_interval(0.95))
+        np.testing.assert_allclose(row[["gain_low", "gain_high"]].astype(float), paired.confidence_interval(0.95))
+        assert row["mean"] == pytest.approx(taught[metric].mean()) and row["runs"] == 5
+        assert row["gain_low"] > 0 and row["high"] - row["low"] > 10 * row["gain"]  # what only the pairing can see
+    assert found.loc[found["learn_from"] == "labels", "gain"].isna().all()
+
+
+def test_the_student_alone_is_the_partner_at_every_temperature_and_of_the_same_seed_only():
+    table, settings = runs(temperatures=(20, 30)), ("learn_from", "temperature")
+    one = compare(table, *settings)
+    pd.testing.assert_frame_equal(one, compare(table.sample(frac=1, random_state=1), *settings))
+    taught = one[one["learn_from"] == "teacher"]
+    assert taught["temperature"].nunique() == 2 and taught["gain_low"].notna().all()
+    two_seeds = table[~((table["learn_from"] == "labels") & (table["student_seed"] > 1))]
+    assert compare(two_seeds, *settings)["gain_low"].notna().sum() == 6
+    one_pair = two_seeds[~((two_seeds["learn_from"] == "labels") & (two_seeds["student_seed"] == 1))]
+    assert compare(one_pair, *settings)["gain_low"].isna().all() and compare(one_pair, *settings)["gain"].notna().any()
+
+
+def test_another_student_has_another_partner():
+    small, large = runs().assign(width=64), runs(gain=0.03).assign(width=128)
+    large[METRICS] += 0.05
+    found = compare(pd.concat([small, large]), "learn_from", "width")
+    gain = found[found["learn_from"] == "teacher"].groupby("width")["gain"].first()
+    assert gain[64] == pytest.approx(0.01, abs=0.002) and gain[128] == pytest.approx(0.03, abs=0.002)
+
+
+def test_the_markdown_marks_a_gain_whose_interval_excludes_zero_and_no_other():
+    text = comparison.markdown(compare(runs(), "learn_from"), settings=["learn_from"])
+    lines = text.splitlines()
+    assert lines[0] == "| learn_from | runs | AUROC | gain | average precision | gain | F1 | gain |"
+    assert len(lines) == 4 and lines[2].startswith("| labels | 5 | 0.") and lines[3].count(" *") == 3
+    table = runs(gain=0)
+    table.loc[table["learn_from"] == "teacher", METRICS] += np.resize([-0.02, 0.02], 5)[:, None]
+    assert " *" not in comparison.markdown(compare(table, "learn_from"), settings=["learn_from"])
+
+
+def test_the_picture_has_a_row_for_each_setting(tmp_path):
+    heights = []
+    for temperatures in [(20,), (2, 10, 20, 30)]:
+        settings = ["learn_from", "temperature"]
+        gains.draw(
+            tmp_path / "a.png", compare(runs(temperatures=temperatures), *settings), settings=settings, title="t"
+        )
+        with Image.open(tmp_path / "a.png") as picture:
+            heights.append(picture.height)
+    assert heights[1] > heights[0]
+
+
+def shown():
+    """What DVC lists: the workspace, the commit, and experiments, some unfinished or of another study."""
+    table = runs(seeds=3).rename(columns={"AUROC": "metrics/student.json:auroc.macro"})
+    table = table.rename(columns={"average precision": "average_precision.macro", "F1": "f1.macro"})
+    table = table.assign(
+        rev="abc", study="phantom", seed=0.0, **{"studies.phantom.size": 64.0, "studies.nih.size": 9.0}
+    )
+    extra = pd.DataFrame([table.iloc[0].to_dict() | {"rev": "workspace"}, table.iloc[0].to_dict() | {"rev": "main"}])
+    others = table.iloc[:2].assign(study="nih")
+    failed = table.iloc[:1].assign(student_seed=9, **{"f1.macro": "None"})
+    return pd.concat([extra, table, others, failed], ignore_index=True)
+
+
+NAMES = ["study", "learn_from", "temperature", "student_seed", "seed", "studies.phantom.size", "studies.nih.size"]
+
+
+def test_a_run_is_counted_once_and_only_if_it_is_finished_and_of_the_study():
+    found = ablation.tidy(shown(), names=NAMES, study="phantom")
+    assert len(found) == 6 and set(found["student_seed"]) == {0, 1, 2}
+    assert ablation.varied(found) == ["learn_from"]
+    hot = pd.concat([shown(), shown().assign(temperature=30.0)])
+    assert ablation.varied(ablation.tidy(hot, names=NAMES, study="phantom")) == ["learn_from", "temperature"]
+    with pytest.raises(BadInput, match="found no finished run of study 'covid'"):
+        ablation.tidy(shown(), names=NAMES, study="covid")
+
+
+def test_the_names_of_parameters_are_those_of_dvc():
+    assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == ["a", "b.c", "b.d.e"]
+
+
+def test_who_learns_alone_has_one_temperature():
+    wanted = sweep.experiments("phantom", ["labels", "teacher"], [20, 30], [0, 1])
+    assert len(wanted) == 2 + 4
+    assert wanted["phantom-teacher-T30-seed1"] == {"learn_from": "teacher", "temperature": 30, "student_seed": 1}
+    assert "phantom-labels-T30-seed0" not in wanted
