@@ -27,5 +27,7 @@ def draw(path: str | Path, table: pd.DataFrame, *, settings: Sequence[str], titl
         axes.invert_yaxis() if axes is panels[0] else None
         axes.set_xlabel(f"{metric}: mean difference, 95 %", fontsize=8)
         axes.tick_params(axis="x", labelsize=8)
+        axes.locator_params(axis="x", nbins=4)
+        axes.margins(y=0.4 / rows)
         axes.spines[["top", "right"]].set_visible(False)
     png.save(figure, path)
