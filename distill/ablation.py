@@ -40,7 +40,8 @@ def tidy(shown: pd.DataFrame, *, names: list[str], study: str) -> pd.DataFrame:
     `shown` is what `dvc.api.exp_show` lists, `names` the dotted names of all parameters. Raises `BadInput` if no run
     has been finished.
     """
-    runs = shown[(shown["rev"] != "workspace") & (shown["study"] == study)].copy()
+    under_way = shown["State"].isin(["Running", "Queued", "Failed"])  # listed with the metrics of the commit
+    runs = shown[(shown["rev"] != "workspace") & (shown["study"] == study) & ~under_way].copy()
     for key, name in METRICS.items():
         column = next((c for c in (f"metrics/student.json:{key}", key) if c in runs), None)
         runs[name] = pd.to_numeric(runs[column], errors="coerce") if column else float("nan")
