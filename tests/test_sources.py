@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill import files, images, sources
+from distill import files, images, layouts, readers, sources
 from distill.errors import BadInput
 from distill.layouts import Classes, MedMNIST, PlainCSV
+from distill.readers.plain_csv import KEYS
 
 LABELS = ["Normal", "Ill", "Worse"]
 
@@ -50,6 +51,11 @@ def test_labels_that_exclude_one_another_are_known_once_one_is(root):
     both = ADULTS.model_copy(update={"classes": {"Worse": "Worse", "Ill": "Ill"}})
     with pytest.raises(BadInput, match=r"adults/x/d.png: found with Ill, Worse, expected one of them: data.exclusive"):
         sources.read(root, data(both), study="mix")
+
+
+def test_params_and_readers_know_the_same_names():
+    assert set(layouts.READERS) == set(readers.READERS)
+    assert layouts.COLUMNS == KEYS
 
 
 def test_an_image_in_two_sources_is_refused_by_name(root):
