@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -18,25 +19,25 @@ class Batches:
         split: str,
         *,
         device: torch.device,
-        views: Mapping[str, float] | None = None,
+        views: Mapping[str, float] = MappingProxyType({}),
         seed: int = 0,
+        count: int = 1,
     ) -> None:
-        """Map `split` of the prepared file. `views` holds `count` and the amounts of `views.apply`,
-        `seed` is what views are drawn with; without `views` there is only view 0."""
+        """Map `split` of the prepared file. `views` are the amounts of `views.apply`, `seed` is what views are
+        drawn with, `count` how many a dump holds of an image; without `views` there is only view 0."""
         self.split, self.device = prepared.read(path, split), device
-        self.recipe = {"seed": seed, **(views or {"count": 1})}
+        self.amounts, self.recipe = dict(views), {"seed": seed, "count": count, **views}
 
     def __len__(self) -> int:
         return len(self.split.labels)
 
-    def images(self, rows: np.ndarray, view: int = 0) -> torch.Tensor:
-        """View `view` of the rows (B,) -> (B, 1, H, H), mean 0 and standard deviation 1 over the train split."""
+    def images(self, rows: np.ndarray, view: int | np.ndarray = 0) -> torch.Tensor:
+        """The rows (B,) in one view, or each in its own (B,) -> (B, 1, H, H), mean 0 and deviation 1 over train."""
         pixels = torch.from_numpy(self.split.images[rows]).to(self.device)[:, None].float() / 255
-        if view:
-            amounts = {name: amount for name, amount in self.recipe.items() if name not in ("count", "seed")}
+        if np.any(view):
             keys = views.keys(self.split.image_id[rows])
             draws = torch.from_numpy(views.draws(keys, view=view, seed=self.recipe["seed"]))
-            pixels = views.apply(pixels, draws.to(self.device), **amounts)
+            pixels = views.apply(pixels, draws.to(self.device), **self.amounts)
         return (pixels - self.split.mean) / self.split.std
 
     def labels(self, rows: np.ndarray) -> torch.Tensor:

@@ -9,7 +9,9 @@ from scipy import stats
 
 SEED, LESSON, ALONE = "student_seed", "learn_from", "labels"
 # What `learn_from: labels` does not read: the same student alone is the partner whatever their values.
-OF_TEACHING = re.compile(r"^temperature$|\.softening$|\.weights\.(soft|feature)$|\.(teacher|assistant|features)\.")
+OF_TEACHING = re.compile(
+    r"^temperature$|\.(softening|cached_views|wasserstein)$|\.weights\.(soft|feature)$|\.(teacher|assistant|features)\."
+)
 
 
 def compare(runs: pd.DataFrame, *, metrics: Sequence[str], settings: Sequence[str]) -> pd.DataFrame:

@@ -25,8 +25,10 @@ def distil(
 ) -> pd.DataFrame:
     """Train `student` (for the paper: assistant or student) on the labels and on the dump at path `dump`.
 
-    Epoch e shows view e mod V, the very pixels that the dump describes. `temperature` to `weights` are those of
-    `losses.distillation`, `settings` those of `fit.fit`, whose history comes back.
+    It sees the cached views, the very pixels that the dump describes (`fit.views_of`). Where the dump is empty, an
+    epoch is as long, of the rows with a known label, in views never shown before: who learns alone is held back by
+    nothing. `temperature` to `weights` are those of `losses.distillation`, `settings` those of `fit.fit`, whose
+    history comes back.
     """
     teacher = dumps.read(dump, names=train.split.names, recipe=train.recipe, image_id=train.split.image_id)
 
@@ -41,7 +43,8 @@ def distil(
             weights=weights,
         )
 
-    return fit.fit(student, train=train, dev=dev, loss=loss, views=train.recipe["count"], **settings)
+    rows, views = (train.split.labelled_rows, None) if teacher.empty else (train.split.rows, train.recipe["count"])
+    return fit.fit(student, train=train, dev=dev, rows=rows, loss=loss, views=views, **settings)
 
 
 def _on_device(said: tuple[np.ndarray, list[np.ndarray]] | None, device: torch.device):

@@ -56,7 +56,7 @@ class Dump:
                 if found != FORMAT or "recipe" not in file.attrs:
                     raise BadInput(f"{path}: format {found}, expected a dump of format {FORMAT}")
                 self.names, self.recipe = list(file.attrs["labels"]), str(file.attrs["recipe"])
-                levels = int(file.attrs["levels"])
+                levels, self.weights = int(file.attrs["levels"]), str(file.attrs["weights"])
                 self.image_id = load(file, "image_id")
             self.logits = mapped(path, "logits", mode)  # (N, V, K)
             self.levels = [mapped(path, f"level{n}", mode) for n in range(1, levels + 1)]  # (N, V, C, g, g)
@@ -75,8 +75,8 @@ class Dump:
         for level, maps in zip(self.levels, features, strict=True):
             level[rows, view] = maps
 
-    def at(self, rows: np.ndarray, view: int) -> tuple[np.ndarray, list[np.ndarray]] | None:
-        """Logits float32 (B, K) and feature maps float16 (B, C, g, g) of one view of the rows; None if empty."""
+    def at(self, rows: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]] | None:
+        """Logits float32 (B, K) and feature maps float16 (B, C, g, g) of the rows (B,) in views (B,); None if empty."""
         if self.empty:
             return None
         return self.logits[rows, view], [level[rows, view] for level in self.levels]

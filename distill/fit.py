@@ -23,6 +23,7 @@ def fit(
     *,
     train: Batches,
     dev: Batches,
+    rows: np.ndarray,
     loss: Loss,
     seed: int,
     title: str,
@@ -35,8 +36,8 @@ def fit(
 ) -> pd.DataFrame:
     """Train `network` in place by Adam (paper, section 4) and leave it with the weights of its best epoch.
 
-    `loss(outputs, rows=, view=, labels=)` takes what the network gave for a batch and returns the total and its
-    parts by name. Epoch e trains on view e mod `views`, or on view e, never seen before, if `views` is None.
+    `rows` (M,) are the row numbers of one epoch, some perhaps repeated. `loss(outputs, rows=, view=, labels=)` takes
+    what the network gave for a batch and returns the total and its parts by name; `view` (B,) is as `views_of` says.
     `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows; a batch holds
     `batch_size` rows or some more (fewer than twice as many), as none is left over. The best epoch is the one of
     highest macro AUROC on dev, then of lowest loss there, which decides alone where no label has both answers.
@@ -44,14 +45,14 @@ def fit(
     Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss` and `dev_auroc`.
     Raises BadInput when the loss or a logit is no longer finite.
     """
-    steps = max(1, len(train.split.rows) // batch_size)  # rounded down: batch norm can't train on a batch of one
+    steps = max(1, len(rows) // batch_size)  # rounded down: batch norm can't train on a batch of one
     optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
     factor = cosine(epochs * steps) if schedule == "cosine" else lambda _: 1.0
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
-    def step(rows: np.ndarray, view: int) -> dict[str, torch.Tensor]:
-        outputs = network(train.images(rows, view))
-        total, parts = loss(outputs, rows=rows, view=view, labels=train.labels(rows))
+    def step(batch: np.ndarray, view: np.ndarray) -> dict[str, torch.Tensor]:
+        outputs = network(train.images(batch, view))
+        total, parts = loss(outputs, rows=batch, view=view, labels=train.labels(batch))
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -63,8 +64,9 @@ def fit(
         for epoch in range(epochs):
             network.train()  # inference at the end of every epoch has switched it off
             parts = []
-            for rows in shuffled(train.split.rows, steps, seed=seed, epoch=epoch):
-                parts.append(step(rows, epoch % views if views else epoch))
+            view = views_of(rows, epoch=epoch, views=views)
+            for places in shuffled(len(rows), steps, seed=seed, epoch=epoch):
+                parts.append(step(rows[places], view[places]))
                 bar.update()
             history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev, title, epoch)})
             score = (history[-1]["dev_auroc"] or 0.0, -history[-1]["dev_loss"])
@@ -76,9 +78,21 @@ def fit(
     return pd.DataFrame(history)
 
 
-def shuffled(rows: np.ndarray, steps: int, *, seed: int, epoch: int) -> list[np.ndarray]:
-    """The rows (M,) in the order of one epoch, cut into `steps` batches whose sizes differ by at most one."""
-    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(rows)
+def views_of(rows: np.ndarray, *, epoch: int, views: int | None) -> np.ndarray:
+    """The view (M,) in which an epoch shows each of its rows (M,): a row that is repeated, in another each time.
+
+    With a number of cached `views` V the k-th showing (from 0) in epoch e is of view (e + k) mod V, so that every view
+    has its turn. With None it is one that no epoch has shown before.
+    """
+    order = np.argsort(rows, kind="stable")
+    showing = np.empty(len(rows), np.int64)
+    showing[order] = np.arange(len(rows)) - np.searchsorted(rows[order], rows[order])
+    return (epoch + showing) % views if views else epoch * (showing.max() + 1) + showing
+
+
+def shuffled(count: int, steps: int, *, seed: int, epoch: int) -> list[np.ndarray]:
+    """The numbers below `count` in the order of one epoch, in `steps` batches whose sizes differ by at most one."""
+    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
     return np.array_split(order, steps)
 
 

@@ -91,6 +91,17 @@ def sliced_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor, directio
     return (gap * width[:, None]).sum(1).mean()
 
 
+def activation_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Mean 1-Wasserstein distance of all activations: (B, C_s, g, g), (B, C_t, g, g) -> scalar.
+
+    Each image's map is a distribution of C·g·g numbers, whatever their channel and place. The other reading of the
+    paper (section 3).
+    """
+    student, teacher = student.flatten(1).sort(1).values, teacher.flatten(1).sort(1).values
+    of_student, of_teacher, width = _quantiles(student.shape[1], teacher.shape[1], student.device)
+    return ((student[:, of_student] - teacher[:, of_teacher]).abs() * width).sum(1).mean()
+
+
 @cache
 def _quantiles(n: int, m: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The steps of both quantile functions laid over one another: which point of n, which of m, how wide."""

@@ -35,11 +35,13 @@ class Backbone(nn.Module):
         self.network = _timm(name, outputs=outputs, pretrained=pretrained)
         self.levels, self.grid = list(levels), grid
         stages = len(getattr(self.network, "feature_info", ()))
-        if not hasattr(self.network, "forward_intermediates") or stages <= max(levels):
+        if levels and (not hasattr(self.network, "forward_intermediates") or stages <= max(levels)):
             raise BadInput(f"backbone {name}: has {stages} levels of feature maps, expected levels {self.levels}")
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """(B, 1, H, H) -> logits (B, K), three feature maps (B, C, g, g)."""
+        """(B, 1, H, H) -> logits (B, K), a feature map (B, C, g, g) for each level."""
+        if not self.levels:
+            return self.network(images), []
         final, features = self.network.forward_intermediates(images, indices=self.levels)
         return self.network.forward_head(final), [to_grid(level, self.grid) for level in features]
 
@@ -52,7 +54,7 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """(B, 1, H, H) -> logits (B, K), three feature maps (B, sum of C, g, g)."""
+        """(B, 1, H, H) -> logits (B, K), a feature map (B, sum of C, g, g) for each level."""
         logits, features = zip(*(member(images) for member in self.members), strict=True)
         levels = zip(*features, strict=True)
         return torch.stack(logits).mean(0), [torch.cat(level, 1) for level in levels]

@@ -36,6 +36,12 @@ class Split:
         """Height and width in pixels."""
         return self.images.shape[1]
 
+    @property
+    def labelled_rows(self) -> np.ndarray:
+        """`rows` without those of which no label is known; the others repeat until the epoch is as long (M,)."""
+        known = self.rows[~np.isnan(self.labels[self.rows]).all(axis=1)]
+        return known[np.arange(len(self.rows)) * len(known) // len(self.rows)]  # equally often, give or take one
+
 
 def create(
     path: str | Path,

@@ -32,6 +32,7 @@ class Data(Section):
     split_file: Below
     dev: Annotated[float, Field(gt=0, lt=1)]
     test: Share
+    labelled_fraction: Annotated[float, Field(gt=0, le=1)]
     max_unreadable: Share
 
     @model_validator(mode="after")
@@ -58,9 +59,8 @@ class Balance(Section):
 
 
 class Views(Section):
-    """The augmentation: `count` views are cached of every image, view 0 is the image as it is."""
+    """The augmentation: how far a view may differ from the image as it is, which is view 0."""
 
-    count: Count
     rotate: NotNegative
     shift: Share
     scale: Share
@@ -122,6 +122,7 @@ class Assistant(Training):
 class Student(Training):
     """The paper's three blocks, which learn from labels and `learn_from`."""
 
+    wasserstein: Literal["channels", "activations"]
     weights: Weights
 
 
@@ -131,6 +132,7 @@ class Study(Section):
     data: Data
     balance: Balance
     views: Views
+    cached_views: Count
     features: Features
     softening: Literal["sigmoid", "softmax"]
     teacher: Teacher
@@ -152,7 +154,7 @@ class Params(Section):
 
     study: str
     temperature: Count
-    learn_from: Literal["labels", "teacher", "assistant"]
+    learn_from: Literal["labels", "teacher", "assistant", "both"]
     seed: Seed
     student_seed: Seed
     phantom: Phantom

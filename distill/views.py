@@ -25,18 +25,17 @@ def keys(image_ids: np.ndarray) -> np.ndarray:
     return np.frombuffer(digests, "<u8")
 
 
-def draws(image_keys: np.ndarray, *, view: int, seed: int) -> np.ndarray:
-    """Uniform numbers in [-1, 1) of one view: (B,) uint64 -> (B, 6) float32. View 0 is all zeros.
+def draws(image_keys: np.ndarray, *, view: int | np.ndarray, seed: int) -> np.ndarray:
+    """Uniform numbers in [-1, 1): (B,) uint64 -> (B, 6) float32. `view` is one for all or (B,); view 0 is all zeros.
 
     SplitMix64 (Steele, Lea, Flood 2014) used as a counter-based generator: the counter is
     (view, number of the draw), the key is the image's, stirred with the seed.
     """
-    if view == 0:
-        return np.zeros((len(image_keys), DRAWS), np.float32)
     start = _mix(image_keys ^ _mix(np.array([seed], np.uint64) + _GOLDEN))
-    counter = np.arange(view * DRAWS, (view + 1) * DRAWS, dtype=np.uint64)
+    view = np.broadcast_to(np.asarray(view, np.uint64), len(image_keys))[:, None]  # (B, 1)
+    counter = view * np.uint64(DRAWS) + np.arange(DRAWS, dtype=np.uint64)
     bits = _mix(start[:, None] + counter * _GOLDEN)  # (B, 6)
-    return ((bits >> np.uint64(40)) * 2.0**-23 - 1).astype(np.float32)
+    return np.where(view, (bits >> np.uint64(40)) * 2.0**-23 - 1, 0).astype(np.float32)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`data/models/*.safetensors`: weights and a JSON header that says what they are. No pickle."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,8 +27,6 @@ class Header:
     size: int  # height and width of the images, in pixels
     mean: float  # of the train images, grey values in 0..1
     std: float
-    levels: list[int]
-    grid: int
     study: str
     seed: int
 
@@ -42,11 +41,15 @@ def _data_of(split: Split) -> dict:
     return {key: getattr(split, attribute) for key, attribute in keys.items()}
 
 
-def build(header: Header, *, pretrained: bool = False) -> nn.Module:
-    """The network that the header describes, freshly initialised from torch's global generator."""
+def build(header: Header, *, pretrained: bool = False, levels: Sequence[int] = (), grid: int = 1) -> nn.Module:
+    """The network that the header describes, freshly initialised from torch's global generator.
+
+    `levels` and `grid` are those of the feature maps that it is to give, none unless named: they change no weight, so
+    that other ones need no other training.
+    """
     if not header.backbones:
-        return _fast(Student(outputs=len(header.labels), grid=header.grid))
-    shape = {"outputs": len(header.labels), "levels": header.levels, "grid": header.grid}
+        return _fast(Student(outputs=len(header.labels), grid=grid))
+    shape = {"outputs": len(header.labels), "levels": levels, "grid": grid}
     members = [Backbone(name, **shape, pretrained=pretrained) for name in header.backbones]
     return _fast(Ensemble(members))
 
@@ -64,8 +67,8 @@ def save(path: str | Path, network: nn.Module, header: Header) -> None:
         save_file(tensors, partial, metadata={"rayling": json.dumps(asdict(header))})
 
 
-def load(path: str | Path, *, split: Split) -> tuple[nn.Module, Header]:
-    """The network in inference mode, on the CPU, and its header.
+def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Header]:
+    """The network in inference mode, on the CPU, and its header; `features` are `levels` and `grid` as for `build`.
 
     Raises BadInput if the file is none of ours, or was made for other labels or pixels than those of `split`.
     """
@@ -73,7 +76,7 @@ def load(path: str | Path, *, split: Split) -> tuple[nn.Module, Header]:
         with safe_open(path, "pt") as file:
             header = Header(**json.loads((file.metadata() or {})["rayling"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network = build(header)
+        network = build(header, **features)
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]

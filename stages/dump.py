@@ -13,10 +13,11 @@ from distill.batches import Batches
 
 def main(name: str) -> None:
     """data/prepared.h5, data/models/<name>.safetensors -> data/dumps/<name>.h5"""
-    p = params.read("seed", "views")
+    p = params.read("seed", "views", "cached_views", "features")
     model, device = f"data/models/{name}.safetensors", runtime.start(p.seed)
-    train = Batches("data/prepared.h5", "train", device=device, views=p.views.model_dump(), seed=p.seed)
-    network, header = weights.load(model, split=train.split)
+    views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
+    train = Batches("data/prepared.h5", "train", device=device, **views)
+    network, header = weights.load(model, split=train.split, **p.features.model_dump())
     network.to(device)
 
     _, _, _, features = next(inference.outputs(network, train, batch_size=1))
@@ -27,13 +28,13 @@ def main(name: str) -> None:
             recipe=train.recipe,
             image_id=train.split.image_id,
             channels=[level.shape[1] for level in features],
-            grid=header.grid,
+            grid=p.features.grid,
             backbones=header.backbones,
             weights=weights.digest(model),
         )
         dump = dumps.Dump(path, mode="r+")
         for rows, view, logits, features in inference.outputs(
-            network, train, views=range(p.views.count), title=f"dump of the {name}"
+            network, train, views=range(p.cached_views), title=f"dump of the {name}"
         ):
             dump.put(rows, view, logits.cpu().numpy(), [maps.half().cpu().numpy() for maps in features])
         dump.done[:] = True

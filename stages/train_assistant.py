@@ -14,15 +14,14 @@ from distill.distil import distil
 
 def main() -> None:
     """Train one backbone on the labels and the teacher's dump."""
-    p = params.read("temperature", "seed", "views", "features", "softening", "assistant")
-    data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
+    p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant")
+    views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
+    data = {"device": runtime.start(p.seed), **views}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
 
     backbones = [p.assistant.backbone]
-    header = weights.Header.of(
-        train.split, network="assistant", backbones=backbones, **p.features.model_dump(), seed=p.seed
-    )
-    assistant = weights.build(header, pretrained=p.assistant.pretrained).to(train.device)
+    header = weights.Header.of(train.split, network="assistant", backbones=backbones, seed=p.seed)
+    assistant = weights.build(header, pretrained=p.assistant.pretrained, **p.features.model_dump()).to(train.device)
     history = distil(
         assistant,
         dump="data/dumps/teacher.h5",

@@ -2,7 +2,7 @@
 
 Paper, section 3: cross-entropy to the hard labels, cross-entropy to the soft labels and Wasserstein distance
 between the student's three convolutional outputs and the feature maps of the network it learns from: the
-assistant, for comparison the teacher itself, or nobody (`labels`, whose dump is empty).
+assistant, for comparison the teacher itself, both together, or nobody (`labels`, whose dump is empty).
 Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/student.safetensors and
 plots/training/student.csv.
 """
@@ -17,25 +17,27 @@ DIRECTIONS = 8  # drawn anew for every level of every batch, so few are enough
 
 def main() -> None:
     """Train the student on the labels and on what `learn_from` said."""
-    p = params.read("temperature", "learn_from", "seed", "student_seed", "views", "features", "softening", "student")
-    data = {"device": runtime.start(p.student_seed), "views": p.views.model_dump(), "seed": p.seed}
+    p = params.read(
+        "temperature", "learn_from", "seed", "student_seed", "views", "cached_views", "features", "softening", "student"
+    )
+    views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
+    data = {"device": runtime.start(p.student_seed), **views}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
 
-    header = weights.Header.of(
-        train.split, network="student", backbones=[], **p.features.model_dump(), seed=p.student_seed
-    )
-    student = weights.build(header).to(train.device)
+    header = weights.Header.of(train.split, network="student", backbones=[], seed=p.student_seed)
+    student = weights.build(header, grid=p.features.grid).to(train.device)
 
-    def wasserstein(**maps):
+    def of_channels(**maps):
         directions = losses.unit_directions(DIRECTIONS, p.features.grid**2, device=train.device)
         return losses.sliced_wasserstein(**maps, directions=directions)
 
+    distances = {"channels": of_channels, "activations": losses.activation_wasserstein}
     history = distil(
         student,
         dump=f"data/dumps/{p.learn_from}.h5",
         train=train,
         dev=dev,
-        feature_distance=wasserstein,
+        feature_distance=distances[p.student.wasserstein],
         temperature=p.temperature,
         softening=p.softening,
         weights=p.student.weights.model_dump(),

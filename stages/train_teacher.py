@@ -1,7 +1,7 @@
 """Train the teacher: one large network, or several whose logits are averaged, on the hard labels alone.
 
 Paper, section 3: EfficientNet-B6 and -B7 for CheXpert, Inception-v3 for COVID-19, cross-entropy per class.
-Every epoch sees a view of each image that no other epoch has seen; rows that `balance` repeats share it.
+Every showing of an image is a view of it that was never shown before. Images without a hard label are left out.
 Reads data/prepared.h5, writes data/models/teacher.safetensors and plots/training/teacher.csv.
 """
 
@@ -15,18 +15,16 @@ from distill.hard_loss import hard_bce
 
 def main() -> None:
     """Train every backbone by itself and save them as one network."""
-    p = params.read("seed", "views", "features", "teacher")
+    p = params.read("seed", "views", "teacher")
     data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
 
-    header = weights.Header.of(
-        train.split, network="teacher", backbones=p.teacher.backbones, **p.features.model_dump(), seed=p.seed
-    )
+    header = weights.Header.of(train.split, network="teacher", backbones=p.teacher.backbones, seed=p.seed)
     teacher = weights.build(header, pretrained=p.teacher.pretrained).to(train.device)
-    histories = []
+    histories, rows = [], train.split.labelled_rows
     for name, member in zip(p.teacher.backbones, teacher.members, strict=True):
         settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings()}
-        histories.append(fit.fit(member, train=train, dev=dev, loss=hard_loss, **settings))
+        histories.append(fit.fit(member, train=train, dev=dev, rows=rows, loss=hard_loss, **settings))
 
     weights.save("data/models/teacher.safetensors", teacher, header)
     with atomic("plots/training/teacher.csv") as path:

@@ -1,5 +1,7 @@
 """The ablation's statistics, against SciPy's own tests, and the way from DVC's list to the table."""
 
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,8 +117,29 @@ def test_the_names_of_parameters_are_those_of_dvc():
     assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == ["a", "b.c", "b.d.e"]
 
 
-def test_who_learns_alone_has_one_temperature():
-    wanted = sweep.experiments("phantom", ["labels", "teacher"], [20, 30], [0, 1])
+def test_who_learns_alone_has_one_run_whatever_the_settings_of_teaching():
+    grid = {"temperature": ["20", "30"], "studies.phantom.student.weights.soft": ["0.0", "1.0"]}
+    wanted = sweep.experiments("phantom", lessons=["labels", "teacher"], seeds=[0, 1], grid=grid)
+    assert len(wanted) == 2 + 2 * 2 * 2
+    assert wanted["phantom-labels-seed1"] == {"learn_from": "labels", "student_seed": 1}
+    assert wanted["phantom-teacher-seed1-T30-weights-soft=0.0"] == {
+        "learn_from": "teacher",
+        "student_seed": 1,
+        "temperature": "30",
+        "studies.phantom.student.weights.soft": "0.0",
+    }
+
+
+def test_other_settings_are_swept_for_who_learns_alone_too_under_a_name_that_git_takes():
+    grid = {"studies.phantom.student.lr": ["1e-3", "1e-2"], "studies.phantom.features.levels": ["[1,2,3]", "[0,1,2]"]}
+    wanted = sweep.experiments("phantom", lessons=["labels", "both"], seeds=[0], grid=grid)
     assert len(wanted) == 2 + 4
-    assert wanted["phantom-teacher-T30-seed1"] == {"learn_from": "teacher", "temperature": 30, "student_seed": 1}
-    assert "phantom-labels-T30-seed0" not in wanted
+    for name in wanted:
+        assert subprocess.run(["git", "check-ref-format", f"refs/exps/{name}"]).returncode == 0
+
+
+def test_a_key_of_the_study_needs_no_path():
+    params = {"study": "mine", "studies": {"mine": {"softening": "sigmoid", "student": {"lr": 1}}}, "temperature": 2}
+    keys = ["softening", "student.lr", "temperature", "studies.mine.student.lr"]
+    found = [sweep.full(key, params) for key in keys]
+    assert found == ["studies.mine.softening", "studies.mine.student.lr", "temperature", "studies.mine.student.lr"]

@@ -16,14 +16,14 @@ from distill.hard_loss import hard_bce
 from distill.models import Student, to_grid
 
 CPU = torch.device("cpu")
-VIEWS = {"count": 3, "rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
+VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
 SETTINGS = {"epochs": 4, "batch_size": 12, "lr": 3e-3, "weight_decay": 1e-5, "schedule": "cosine", "title": "tiny"}
 
 
 @pytest.fixture
 def data(halves):
     """The train and the dev split of `halves`, with three views."""
-    return {split: Batches(halves, split, device=CPU, views=VIEWS, seed=5) for split in ("train", "dev")}
+    return {split: Batches(halves, split, device=CPU, views=VIEWS, count=3, seed=5) for split in ("train", "dev")}
 
 
 def student() -> Student:
@@ -38,8 +38,8 @@ def hard(outputs, *, labels, **_):
 
 def trained(data, *, network=None, loss=hard, seed=0, **changed):
     """A network after `fit`, and its history."""
-    network = network or student()
-    return network, fit.fit(network, **data, loss=loss, seed=seed, **SETTINGS | changed)
+    network, rows = network or student(), data["train"].split.rows
+    return network, fit.fit(network, **data, loss=loss, seed=seed, **{"rows": rows} | SETTINGS | changed)
 
 
 def dev_auroc(network, data) -> float:
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data):
 
 def test_the_best_epoch_is_left_and_not_the_last(data):
     def turned(outputs, *, labels, view, **_):  # without `views` the view is the epoch
-        total = hard_bce(logits=outputs[0], labels=labels if view < 2 else 1 - labels)
+        total = hard_bce(logits=outputs[0], labels=labels if view[0] < 2 else 1 - labels)
         return total, {"hard": total}
 
     network, history = trained(data, loss=turned, epochs=5, schedule="constant")
@@ -110,7 +110,7 @@ def test_where_dev_ranks_nothing_its_loss_chooses_the_epoch(data):
     goal = [1.0, 3.0, -2.0]
 
     def towards(outputs, *, view, **_):
-        total = (outputs[0] - goal[view]).square().mean()
+        total = (outputs[0] - goal[view[0]]).square().mean()
         return total, {"square": total}
 
     network, history = trained(data, network=Constant(), loss=towards, epochs=3, lr=1.0, schedule="constant")
@@ -156,18 +156,17 @@ def test_a_cosine_goes_from_one_through_a_half_to_zero():
 
 
 def test_an_epoch_has_every_row_as_often_as_it_is_listed_in_batches_of_almost_equal_size():
-    rows = np.array([4, 4, 4, 0, 1, 2, 9, 9, 7, 6, 5])
     for steps in (1, 2, 3, 4, 11):
-        batches = fit.shuffled(rows, steps, seed=0, epoch=2)
+        batches = fit.shuffled(11, steps, seed=0, epoch=2)
         assert len(batches) == steps
-        assert sorted(np.concatenate(batches)) == sorted(rows)
+        assert sorted(np.concatenate(batches)) == list(range(11))
         sizes = [len(batch) for batch in batches]
         assert max(sizes) - min(sizes) <= 1
 
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
     def order(seed, epoch):
-        return np.concatenate(fit.shuffled(np.arange(50), 4, seed=seed, epoch=epoch)).tolist()
+        return np.concatenate(fit.shuffled(50, 4, seed=seed, epoch=epoch)).tolist()
 
     assert order(0, 1) == order(0, 1)
     assert len({tuple(order(seed, epoch)) for seed in range(5) for epoch in range(5)}) == 25
@@ -182,21 +181,42 @@ def test_an_epoch_trains_on_the_view_that_its_loss_is_told_of(data, views, expec
         return hard(outputs, labels=labels)
 
     trained(data, network=network, loss=watched, epochs=5, views=views)
-    assert [view for _, view, _ in told[::4]] == expected
+    assert [set(view) for _, view, _ in told[::4]] == [{view} for view in expected]
     for seen, (rows, view, labels) in zip(network.seen, told, strict=True):
         assert torch.equal(seen, data["train"].images(rows, view))
         assert np.array_equal(labels, data["train"].split.labels[rows])
 
 
-def test_only_the_balanced_rows_are_trained_on(data):
-    train, used = data["train"], []
-    object.__setattr__(train.split, "rows", np.array([3, 3, 3, 8, 11]))
+@pytest.mark.parametrize("views", [2, 4, None])
+def test_a_repeated_row_is_shown_in_another_view_each_time(data, views):
+    rows, told = np.array([3, 8, 3, 3, 11]), []
+
+    def watched(outputs, *, rows, view, labels):
+        told.append((rows, view))
+        return hard(outputs, labels=labels)
+
+    network = Linear()
+    trained(data, network=network, loss=watched, epochs=4, batch_size=5, rows=rows, views=views)
+    of_three = [sorted(view[batch == 3].tolist()) for batch, view in told]
+    of_eight = [view[batch == 8].tolist() for batch, view in told]
+    if views is None:
+        assert of_three == [[3 * epoch, 3 * epoch + 1, 3 * epoch + 2] for epoch in range(4)]  # none twice
+    else:
+        assert of_three == [sorted((epoch + k) % views for k in range(3)) for epoch in range(4)]
+        assert of_eight == [[epoch % views] for epoch in range(4)]  # every view has its turn
+    for seen, (batch, view) in zip(network.seen, told, strict=True):
+        one_by_one = [data["train"].images(batch[n : n + 1], int(view[n])) for n in range(5)]
+        assert torch.allclose(seen, torch.cat(one_by_one), atol=1e-6)
+
+
+def test_only_the_rows_of_the_epoch_are_trained_on(data):
+    used = []
 
     def watched(outputs, *, rows, labels, **_):
         used.extend(rows)
         return hard(outputs, labels=labels)
 
-    trained(data, loss=watched, epochs=1, batch_size=3)
+    trained(data, loss=watched, epochs=1, batch_size=3, rows=np.array([3, 3, 3, 8, 11]))
     assert sorted(used) == [3, 3, 3, 8, 11]
 
 
@@ -204,7 +224,7 @@ def test_only_the_balanced_rows_are_trained_on(data):
 def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(data, value):
     def broken(outputs, *, view, **rest):
         total, parts = hard(outputs, **rest)
-        return total + (value if view == 1 else 0), parts
+        return total + (value if view[0] == 1 else 0), parts
 
     with pytest.raises(BadInput) as caught:
         trained(data, loss=broken)
@@ -318,12 +338,26 @@ def test_from_the_empty_dump_the_student_learns_from_labels_alone(data, tmp_path
     history = distilled(data, tmp_path / "labels.h5", weights=weights)
     assert "soft" not in history
     assert history["loss"].tolist() == history["hard"].tolist()
-    _, alone = trained(data, network=Linear(), views=3)
+    _, alone = trained(data, network=Linear())  # no cached view is needed
     assert history["loss"].tolist() == alone["loss"].tolist()
 
 
+def test_who_learns_alone_sees_labelled_images_only_and_who_is_taught_all_of_them(data, tmp_path):
+    dump = dump_of(Linear(), data["train"], tmp_path / "teacher.h5")
+    split, labelled = data["train"].split, np.arange(5)
+    split.labels[5:] = np.nan
+    dumps.create(tmp_path / "labels.h5", names=split.names, image_id=split.image_id)
+    for path, expected in ((dump, np.arange(48)), (tmp_path / "labels.h5", labelled)):
+        network = Linear()
+        distilled(data, path, network=network, epochs=1, batch_size=48)
+        shown = torch.cat(network.seen)
+        assert len(shown) == 48  # the epoch is as long whoever teaches
+        as_it_is = [(shown == image).all((1, 2, 3)).any().item() for image in data["train"].images(np.arange(48))]
+        assert np.flatnonzero(as_it_is).tolist() == expected.tolist()
+
+
 def test_a_dump_of_views_drawn_otherwise_is_refused(data, halves, tmp_path):
-    other = Batches(halves, "train", device=CPU, views=VIEWS, seed=6)
+    other = Batches(halves, "train", device=CPU, views=VIEWS, count=3, seed=6)
     dump = dump_of(Linear(), other, tmp_path / "teacher.h5")
     with pytest.raises(BadInput, match="of views"):
         distilled(data, dump)

@@ -11,7 +11,14 @@ from scipy import stats
 from torch.nn import functional as F
 
 from distill.hard_loss import hard_bce
-from distill.losses import distillation, feature_kl, sliced_wasserstein, soft_bce, unit_directions
+from distill.losses import (
+    activation_wasserstein,
+    distillation,
+    feature_kl,
+    sliced_wasserstein,
+    soft_bce,
+    unit_directions,
+)
 
 SOFTENINGS = ["sigmoid", "softmax"]
 
@@ -31,6 +38,7 @@ AGREEING = {
     "soft sigmoid": (partial(soft_bce, temperature=20, softening="sigmoid"), lambda: torch.randn(4, 5)),
     "soft softmax": (partial(soft_bce, temperature=20, softening="softmax"), lambda: torch.randn(4, 5)),
     "kl": (feature_kl, lambda: maps(6)),
+    "wasserstein of activations": (activation_wasserstein, lambda: maps(6)),
     "wasserstein": (lambda **both: sliced_wasserstein(**both, directions=SIXTEEN()), lambda: maps(6)),
 }
 
@@ -180,6 +188,19 @@ def test_sliced_wasserstein_is_the_mean_over_images():
     ]
     found = sliced_wasserstein(student=student, teacher=teacher, directions=directions)
     assert found.item() == pytest.approx(np.mean(each), rel=1e-5)
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 4), (4, 10), (7, 3)])
+def test_over_all_activations_it_is_the_wasserstein_distance_of_scipy_image_by_image(n, m):
+    student, teacher = maps(n, dtype=torch.float64), 2 * maps(m, dtype=torch.float64) + 0.3
+    each = [
+        stats.wasserstein_distance(s.flatten().numpy(), t.flatten().numpy())
+        for s, t in zip(student, teacher, strict=True)
+    ]
+    found = activation_wasserstein(student=student, teacher=teacher)
+    assert found.item() == pytest.approx(np.mean(each), rel=1e-6)
+    moved = student.flatten(1)[:, torch.randperm(16 * n)].reshape(student.shape)  # place and channel do not count
+    assert activation_wasserstein(student=moved, teacher=teacher).item() == pytest.approx(found.item(), rel=1e-6)
 
 
 def test_directions_have_unit_length_and_no_preferred_side():

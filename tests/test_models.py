@@ -15,7 +15,8 @@ from distill.models import Backbone, Ensemble, Student, to_grid, try_out
 
 LEVELS, GRID = [2, 3, 4], 3
 BACKBONES = ["resnet10t", "densenet121", "mobilenetv3_small_050"]
-STUDENT = {"network": "student", "backbones": [], "levels": LEVELS, "grid": GRID, "seed": 0}
+STUDENT = {"network": "student", "backbones": [], "seed": 0}
+FEATURES = {"levels": LEVELS, "grid": GRID}
 TEACHER = STUDENT | {"network": "teacher", "backbones": ["resnet10t", "mobilenetv3_small_050"]}
 
 
@@ -176,15 +177,17 @@ def split(halves):
 def test_a_network_comes_back_from_its_file_the_same(tmp_path, split, what):
     header, path = weights.Header.of(split, **what), tmp_path / "models/network.safetensors"
     torch.manual_seed(3)
-    network = weights.build(header)
+    network = weights.build(header, **FEATURES)
     network(images(4))  # batch norm has something to remember
     weights.save(path, network, header)
-    found, described = weights.load(path, split=split)
+    found, described = weights.load(path, split=split, **FEATURES)
     assert described == header
     assert not found.training
     (logits, levels), (expected, of_expected) = run(found, images()), run(network.eval(), images())
     assert torch.equal(logits, expected)
     assert all(torch.equal(one, two) for one, two in zip(levels, of_expected, strict=True))
+    without, _ = weights.load(path, split=split)  # feature maps change no weight and no answer
+    assert torch.allclose(run(without, images())[0], expected, atol=1e-5)
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path, split):

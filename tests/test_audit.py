@@ -1,0 +1,74 @@
+"""The audit finds a dump that is not what its network says, and no other."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from distill import audit, dumps, inference, weights
+from distill.batches import Batches
+from distill.errors import BadInput
+
+CPU = torch.device("cpu")
+VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
+FEATURES = {"levels": [1, 2, 3], "grid": 2}
+
+
+@pytest.fixture
+def made(halves, tmp_path):
+    """A network, its dump of three views, and the prepared data: a function that audits them."""
+    train = Batches(halves, "train", device=CPU, views=VIEWS, count=3, seed=5)
+    header = weights.Header.of(train.split, network="student", backbones=[], seed=0)
+    torch.manual_seed(0)
+    network = weights.build(header, grid=2)
+    weights.save(tmp_path / "network.safetensors", network, header)
+    dumps.create(
+        tmp_path / "dump.h5",
+        names=train.split.names,
+        image_id=train.split.image_id,
+        recipe=train.recipe,
+        channels=[64, 64, 128],
+        grid=2,
+        weights=weights.digest(tmp_path / "network.safetensors"),
+    )
+    dump = dumps.Dump(tmp_path / "dump.h5", mode="r+")
+    for rows, view, logits, features in inference.outputs(network, train, views=range(3), batch_size=7):
+        dump.put(rows, view, logits, features)
+    dump.done[:] = True
+
+    def run():
+        return audit.audit(tmp_path / "dump.h5", tmp_path / "network.safetensors", halves, **FEATURES, device=CPU)
+
+    return run, dump, tmp_path
+
+
+def test_a_dump_differs_from_its_network_by_rounding_alone(made):
+    run, _, _ = made
+    found = run()
+    assert list(found) == ["logits", "level1", "level2", "level3"]
+    assert found["logits"] < 1e-4 and max(found.values()) < audit.TOLERANCE / 2
+
+
+@pytest.mark.parametrize("wrong", ["views", "images"])
+def test_what_was_said_of_another_view_or_image_is_found(made, wrong):
+    run, dump, _ = made
+    for values in (dump.logits, *dump.levels):
+        values[:] = np.roll(values, 1, axis=1 if wrong == "views" else 0)
+    assert min(run().values()) > 10 * audit.TOLERANCE
+
+
+def test_other_weights_are_refused_by_name(made):
+    run, _, folder = made
+    with h5py.File(folder / "dump.h5", "r+") as file:
+        file.attrs["weights"] = "0" * 64
+    with pytest.raises(BadInput, match=r"dump\.h5: was made with other weights than those of .*network\.safetensors"):
+        run()
+
+
+def test_the_recipe_is_the_one_in_the_dump(made):
+    run, _, folder = made
+    with h5py.File(folder / "dump.h5", "r+") as file:
+        file.attrs["recipe"] = json.dumps(json.loads(file.attrs["recipe"]) | {"seed": 6}, sort_keys=True)
+    assert run()["logits"] > 10 * audit.TOLERANCE
