@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -29,11 +30,22 @@ class Header:
     std: float
     study: str
     seed: int
+    platt: list[list[float]]  # of each label [scale, shift], as `calibration.apply` takes them
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless `platt` is a scale above 0 and a shift, both finite, for each label."""
+        platt = np.array(self.platt, float)
+        if platt.shape != (len(self.labels), 2) or not np.isfinite(platt).all() or platt[:, 0].min() <= 0:
+            raise ValueError(f"platt {self.platt}, not a scale above 0 and a shift for each of {self.labels}")
 
     @classmethod
     def of(cls, split: Split, **rest) -> "Header":
-        """The header of a network for the images and labels of `split`."""
-        return cls(**_data_of(split), **rest)
+        """The header of a network for the images and labels of `split`, not yet calibrated."""
+        return cls(**_data_of(split), platt=[[1.0, 0.0]] * len(split.names), **rest)
+
+    def calibrated(self, platt: np.ndarray) -> "Header":
+        """The same header with what `calibration.fit` found, (K, 2). Raises ValueError if it does not fit."""
+        return replace(self, platt=platt.tolist())
 
 
 def _data_of(split: Split) -> dict:

@@ -1,11 +1,13 @@
 """`models`, `weights` and `cost`: the networks, their files and their price."""
 
+import json
 import re
 
+import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from distill import prepared, weights
@@ -188,6 +190,37 @@ def test_a_network_comes_back_from_its_file_the_same(tmp_path, split, what):
     assert all(torch.equal(one, two) for one, two in zip(levels, of_expected, strict=True))
     without, _ = weights.load(path, split=split)  # feature maps change no weight and no answer
     assert torch.allclose(run(without, images())[0], expected, atol=1e-5)
+
+
+def test_the_calibration_travels_with_the_network_to_the_last_bit(tmp_path, split):
+    header, path = weights.Header.of(split, **STUDENT), tmp_path / "student.safetensors"
+    assert header.platt == [[1, 0], [1, 0]]  # before it is calibrated the probabilities are those of the logits
+    platt = np.array([[1 / 3, -np.pi], [1e-7, 2e5]])
+    weights.save(path, weights.build(header), header.calibrated(platt))
+    np.testing.assert_array_equal(weights.load(path, split=split)[1].platt, platt)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[[1, 0]], [[1, 0], [1]], [1, 1], [[0, 0]] * 2, [[-2, 0]] * 2, [[1, float("nan")]] * 2, [["a", 1]] * 2, None],
+    ids=str,
+)
+def test_a_file_with_a_wrong_calibration_is_refused(tmp_path, split, wrong):
+    header, path = weights.Header.of(split, **STUDENT), tmp_path / "student.safetensors"
+    weights.save(path, weights.build(header), header)
+    tensors = load_file(path)
+
+    def written(platt):
+        save_file(tensors, path, metadata={"rayling": json.dumps(vars(header) | {"platt": platt})})
+        return path
+
+    weights.load(written([[2, -1]] * 2), split=split)  # it is the calibration alone that is refused
+    assert str(path) in refusal(weights.load, written(wrong), split=split)
+
+
+def test_a_calibration_of_other_labels_fits_no_header(split):
+    with pytest.raises(ValueError, match="a scale above 0 and a shift"):
+        weights.Header.of(split, **STUDENT).calibrated(np.ones((3, 2)))
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path, split):
