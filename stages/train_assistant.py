@@ -6,14 +6,14 @@ Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.s
 plots/training/assistant.csv.
 """
 
-from distill import losses, params, runtime, weights
+from distill import calibration, inference, losses, params, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
 
 
 def main() -> None:
-    """Train one backbone on the labels and the teacher's dump."""
+    """Train one backbone on the labels and the teacher's dump, and calibrate it on dev."""
     p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant")
     views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
     data = {"device": runtime.start(p.seed), **views}
@@ -35,7 +35,8 @@ def main() -> None:
         title="assistant",
         **p.assistant.settings(),
     )
-    weights.save("data/models/assistant.safetensors", assistant, header)
+    platt = calibration.fit(dev.split.labels, inference.logits(assistant, dev))
+    weights.save("data/models/assistant.safetensors", assistant, header.calibrated(platt))
     with atomic("plots/training/assistant.csv") as path:
         history.to_csv(path, index=False)
 

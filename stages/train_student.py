@@ -7,7 +7,7 @@ Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/studen
 plots/training/student.csv.
 """
 
-from distill import losses, params, runtime, weights
+from distill import calibration, inference, losses, params, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
@@ -16,7 +16,7 @@ DIRECTIONS = 8  # drawn anew for every level of every batch, so few are enough
 
 
 def main() -> None:
-    """Train the student on the labels and on what `learn_from` said."""
+    """Train the student on the labels and on what `learn_from` said, and calibrate it on dev."""
     p = params.read(
         "temperature", "learn_from", "seed", "student_seed", "views", "cached_views", "features", "softening", "student"
     )
@@ -45,7 +45,8 @@ def main() -> None:
         title=f"student of {p.learn_from}",
         **p.student.settings(),
     )
-    weights.save("data/models/student.safetensors", student, header)
+    platt = calibration.fit(dev.split.labels, inference.logits(student, dev))
+    weights.save("data/models/student.safetensors", student, header.calibrated(platt))
     with atomic("plots/training/student.csv") as path:
         history.to_csv(path, index=False)
 

@@ -7,14 +7,14 @@ Reads data/prepared.h5, writes data/models/teacher.safetensors and plots/trainin
 
 import pandas as pd
 
-from distill import fit, params, runtime, weights
+from distill import calibration, fit, inference, params, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.hard_loss import hard_bce
 
 
 def main() -> None:
-    """Train every backbone by itself and save them as one network."""
+    """Train every backbone by itself, calibrate them together on dev and save them as one network."""
     p = params.read("seed", "views", "teacher")
     data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
@@ -26,7 +26,8 @@ def main() -> None:
         settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings()}
         histories.append(fit.fit(member, train=train, dev=dev, rows=rows, loss=hard_loss, **settings))
 
-    weights.save("data/models/teacher.safetensors", teacher, header)
+    platt = calibration.fit(dev.split.labels, inference.logits(teacher, dev))
+    weights.save("data/models/teacher.safetensors", teacher, header.calibrated(platt))
     with atomic("plots/training/teacher.csv") as path:
         pd.concat(histories).groupby("epoch").mean().to_csv(path)  # of the members, epoch by epoch
 

@@ -9,9 +9,14 @@ import sys
 from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
+
+from distill import calibration, inference, weights
+from distill.batches import Batches
 
 ROOT = Path(__file__).parents[1]
 BELOW_TEMPERATURE = {
@@ -109,7 +114,17 @@ def test_the_three_reports_have_the_same_strict_keys(clone):
     keys = [set(pd.json_normalize(report)) for report in reports]  # nested names joined by dots
     assert keys[0] == keys[1] == keys[2]
     assert {"auroc.macro", "auroc.per_label.Cardiomegaly", "f1.weighted", "threshold.Cardiomegaly", "macs"} <= keys[0]
+    assert {"dev.auroc.macro", "calibration_error.uncalibrated", "f1.per_label.Cardiomegaly"} <= keys[0]
     assert len({json.dumps(report["auroc"]) for report in reports}) == 3
+
+
+@pytest.mark.parametrize("name", ["teacher", "assistant", "student"])
+def test_each_network_carries_the_calibration_that_fits_it_on_dev(clone, name):
+    dev = Batches(clone / "data/prepared.h5", "dev", device=torch.device("cpu"))
+    network, header = weights.load(clone / f"data/models/{name}.safetensors", split=dev.split)
+    expected = calibration.fit(dev.split.labels, inference.logits(network, dev))
+    assert np.array(header.platt) == pytest.approx(expected, rel=1e-3)
+    assert (expected != [1, 0]).any()
 
 
 def test_the_curve_of_an_ensemble_has_one_row_an_epoch(clone):
