@@ -51,24 +51,41 @@ def precision_recall(
 
 
 def calibration(
-    path: str | Path, *, names: list[str], labels: np.ndarray, probabilities: np.ndarray, title: str
+    path: str | Path,
+    *,
+    names: list[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    uncalibrated: np.ndarray,
+    title: str,
 ) -> None:
     """Reliability: the share of positives over the predicted probability, all labels pooled and one by one.
 
-    Below it, how many entries stand in each bin. A label's bin of fewer than ten entries is not drawn.
+    Dashed, pooled too, what it was before calibration: `uncalibrated` (N, K). Below it, how many entries stand in
+    each bin of the calibrated. A label's bin of fewer than ten entries is not drawn.
     """
     figure, axes = _square(title, "", "share of positives", below=0.9)
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
-    per_label = list(by_label(labels, probabilities))
+    _one_by_one(axes, names, list(by_label(labels, probabilities)))
+    known = ~np.isnan(labels)
+    before, after = (labels[known], uncalibrated[known]), (labels[known], probabilities[known])
+    _pooled(axes, before, "o--", color="0.6", linewidth=1.5, markersize=4, name="all pooled, uncalibrated")
+    _pooled(axes, after, "o-", color="0.25", linewidth=3, name="all pooled")
+    mean, mean_before = (_number(metrics.mean_calibration_error(labels, p)) for p in (probabilities, uncalibrated))
+    _legend(axes, f"Calibration error, mean {mean}\n(uncalibrated {mean_before})")
+    _histogram_below(axes, metrics.reliability(*after)[0])
+    png.save(figure, path)
+
+
+def _one_by_one(axes, names, per_label):
     errors = [metrics.calibration_error(*known) for known in per_label]
     for known, line in zip(per_label, _lines(names, errors), strict=True):
         axes.plot(*_bins(*known, at_least=10), **line | {"linewidth": 0.9, "alpha": 0.8})
-    pooled = np.concatenate([truth for truth, _ in per_label]), np.concatenate([p for _, p in per_label])
-    pooled_error = _number(metrics.calibration_error(*pooled))
-    axes.plot(*_bins(*pooled, at_least=1), "o-", color="0.25", linewidth=3, label=f"{pooled_error}  all pooled")
-    _legend(axes, f"Calibration error, mean {_number(mean_defined(errors))}")
-    _histogram_below(axes, metrics.reliability(*pooled)[0])
-    png.save(figure, path)
+
+
+def _pooled(axes, pooled, style, *, name, **line):
+    error = _number(metrics.calibration_error(*pooled))
+    axes.plot(*_bins(*pooled, at_least=1), style, **line, label=f"{error}  {name}")
 
 
 def _bins(truth, probability, *, at_least):

@@ -8,7 +8,7 @@ entry that is NaN has no say in any number here. `probabilities` is (N, K) in 0.
 import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix_at_thresholds
 
-from distill.auroc import by_label, has_both
+from distill.auroc import by_label, has_both, mean_defined
 
 BINS = 10  # of the calibration error: equal width over 0..1
 
@@ -118,6 +118,11 @@ def calibration_error(truth: np.ndarray, probability: np.ndarray) -> float | Non
     """
     size, predicted, observed = reliability(truth, probability)
     return float(np.average(np.abs(observed - predicted), weights=size)) if len(truth) else None
+
+
+def mean_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """The mean of `calibration_error` over the labels of which something is known; None if nothing is."""
+    return mean_defined([calibration_error(*known) for known in by_label(labels, probabilities)])
 
 
 def cooccurrence(labels: np.ndarray, decided: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ K labels.
 import numpy as np
 
 from distill import auroc, bootstrap
-from distill.auroc import by_label, mean_defined
-from distill.metrics import average_precision, averages, calibration_error, counts
+from distill.auroc import mean_defined
+from distill.metrics import average_precision, averages, counts, mean_calibration_error
 
 AVERAGES = ("micro", "macro", "weighted")
 
@@ -18,6 +18,7 @@ def report(
     names: list[str],
     labels: np.ndarray,
     probabilities: np.ndarray,
+    uncalibrated: np.ndarray,
     thresholds: np.ndarray,
     constant: np.ndarray,
     patients: np.ndarray,
@@ -26,17 +27,16 @@ def report(
 ) -> dict:
     """Everything that a number must carry (DESIGN.md, section 8), nested, and ready for `write_json`.
 
-    `thresholds` (K,) is what the function of that name chose on dev, and `constant` (K,) of bools what
-    `constant_answer` did. A number that the data does not define is None. `*_low` and `*_high` bound a 95 %
-    bootstrap interval over patients. Raises ValueError if shapes differ or a probability is NaN where its
-    label is known.
+    `probabilities` are calibrated, `uncalibrated` (N, K) what they were before. `thresholds` (K,) is what the
+    function of that name chose on dev, and `constant` (K,) of bools what `constant_answer` did. A number that the
+    data does not define is None. `*_low` and `*_high` bound a 95 % bootstrap interval over patients. Raises
+    ValueError if shapes differ or a probability is NaN where its label is known.
     """
 
     def named(values):
         return dict(zip(names, values, strict=True))
 
     weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
-    errors = [calibration_error(*known) for known in by_label(labels, probabilities)]
     return {
         "images": len(labels),
         "patients": len(np.unique(patients)),
@@ -48,8 +48,20 @@ def report(
         "average_precision": _summary(named(average_precision(labels, probabilities))),
         **_decisions(labels, probabilities >= thresholds, weights),
         "threshold": named(thresholds.tolist()),
-        "calibration_error": {"macro": mean_defined(errors)},
+        "calibration_error": {
+            "macro": mean_calibration_error(labels, probabilities),
+            "uncalibrated": mean_calibration_error(labels, uncalibrated),
+        },
         "constant": _constant(labels, constant, named),
+    }
+
+
+def brief(*, labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> dict:
+    """Macro AUROC, average precision and F1 of a split, under the same keys as in `report`: to choose settings by."""
+    return {
+        "auroc": {"macro": auroc.macro(labels, probabilities)},
+        "average_precision": {"macro": mean_defined(average_precision(labels, probabilities))},
+        "f1": {"macro": float(averages(*counts(labels, probabilities >= thresholds))["f1"]["macro"])},
     }
 
 

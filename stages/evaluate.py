@@ -1,6 +1,9 @@
 """Evaluate one network: `python -m stages.evaluate teacher` (or `assistant`, `student`).
 
-Paper, section 5. Thresholds are chosen on dev; test is read once, here.
+Paper, section 5. Probabilities are calibrated as the network's file says; thresholds are chosen on dev; test is
+read once, here. Settings (temperature, loss weights, epochs, ...) are chosen on dev and never on test: the numbers
+to choose by stand under `dev`. They flatter, as dev has chosen the epoch, the calibration and the thresholds too;
+what a network is worth only test tells.
 Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json and plots/evaluation/<name>/.
 """
 
@@ -8,11 +11,11 @@ import sys
 
 from scipy.special import expit
 
-from distill import figures, inference, metrics, runtime, weights
+from distill import calibration, figures, inference, metrics, runtime, weights
 from distill.atomic import write_json
 from distill.batches import Batches
 from distill.cost import cost
-from distill.report import report
+from distill.report import brief, report
 
 SEED = 0  # of the bootstrap: every network is judged on the same resamples
 
@@ -22,23 +25,27 @@ def main(name: str) -> None:
     dev, test = (Batches("data/prepared.h5", split, device=runtime.start(SEED)) for split in ("dev", "test"))
     network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
     network.to(test.device)
-    on_dev, on_test = (expit(inference.logits(network, split, title=name)) for split in (dev, test))
+    dev_logits, test_logits = (inference.logits(network, split, title=name) for split in (dev, test))
+    on_dev, on_test = (calibration.apply(logits, header.platt) for logits in (dev_logits, test_logits))
 
     answers = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
+    uncalibrated = expit(test_logits)
     thresholds = metrics.thresholds(dev.split.labels, on_dev)
     scores = report(
         **answers,
+        uncalibrated=uncalibrated,
         thresholds=thresholds,
         constant=metrics.constant_answer(dev.split.labels),
         patients=test.split.patient_id,
         seed=SEED,
     )
-    write_json(f"metrics/{name}.json", scores | cost(network, header.size))
+    chosen_by = {"dev": brief(labels=dev.split.labels, probabilities=on_dev, thresholds=thresholds)}
+    write_json(f"metrics/{name}.json", scores | chosen_by | cost(network, header.size))
 
     folder, title = f"plots/evaluation/{name}", f"{name}, {header.study}, test"
     figures.roc(f"{folder}/roc.png", **answers, title=title)
     figures.precision_recall(f"{folder}/precision_recall.png", **answers, title=title)
-    figures.calibration(f"{folder}/calibration.png", **answers, title=title)
+    figures.calibration(f"{folder}/calibration.png", **answers, uncalibrated=uncalibrated, title=title)
     figures.cooccurrence(f"{folder}/cooccurrence.png", **answers, thresholds=thresholds, title=title)
 
 

@@ -56,9 +56,17 @@ def check(tmp_path, draw, **data):
     return picture
 
 
-@pytest.mark.parametrize("draw", [figures.roc, figures.precision_recall, figures.calibration])
+@pytest.mark.parametrize("draw", [figures.roc, figures.precision_recall])
 def test_curves_are_drawn_alike(tmp_path, split, draw):
     check(tmp_path, draw, **split)
+
+
+def test_reliability_is_drawn_alike_and_what_it_was_before_calibration_is_seen(tmp_path, split):
+    pictures = [
+        np.asarray(check(tmp_path, figures.calibration, **split, uncalibrated=before))
+        for before in (split["probabilities"], split["probabilities"] ** 3)
+    ]
+    assert (pictures[0] != pictures[1]).any()
 
 
 def test_cooccurrence_is_drawn_alike(tmp_path, split):

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 
 from distill import auroc, bootstrap, metrics
 from distill.atomic import write_json
+from distill.report import brief
 from distill.report import report as build_report
 
 NAMES = ["effusion", "edema", "fracture", "mass"]
@@ -33,6 +34,7 @@ def report(labels, probabilities, patients=None, seed=0, **changes):
         "names": NAMES[: labels.shape[1]],
         "labels": labels,
         "probabilities": probabilities,
+        "uncalibrated": probabilities,
         "thresholds": metrics.thresholds(labels, probabilities),
         "constant": metrics.constant_answer(labels),
         "patients": np.arange(len(labels)).astype(str) if patients is None else patients,
@@ -117,6 +119,13 @@ def test_each_label_is_judged_on_its_known_entries(rng):
     assert scores["micro"] == pytest.approx(f1_score(labels[known], decided[known]))
 
 
+def test_what_is_chosen_by_is_what_the_report_calls_so(rng):
+    labels, probabilities = split(rng, unknown=0.2)
+    chosen_by = brief(labels=labels, probabilities=probabilities, thresholds=metrics.thresholds(labels, probabilities))
+    found = report(labels, probabilities)
+    assert chosen_by == {score: {"macro": found[score]["macro"]} for score in ("auroc", "average_precision", "f1")}
+
+
 def test_an_unknown_entry_has_no_say(rng):
     labels, probabilities = split(rng, unknown=0.3)
     other = np.where(np.isnan(labels), rng.random(labels.shape), probabilities)
@@ -169,6 +178,16 @@ def test_calibration_error_of_known_cases():
     assert metrics.calibration_error(np.array([1, 0, 0, 0]), np.full(4, 0.9)) == pytest.approx(0.65)
     assert metrics.calibration_error(np.array([0, 1]), np.array([1.0, 0.0])) == 1.0
     assert metrics.calibration_error(np.array([]), np.array([])) is None
+
+
+def test_the_report_has_the_calibration_error_with_and_without_calibration(rng):
+    labels, probabilities = split(rng, unknown=0.2)
+    labels[:, 3] = np.nan  # a label of which nothing is known has no error
+    found = report(labels, probabilities, uncalibrated=probabilities**2)["calibration_error"]
+    for key, values in {"macro": probabilities, "uncalibrated": probabilities**2}.items():
+        errors = [metrics.calibration_error(*known) for known in auroc.by_label(labels, values)]
+        assert found[key] == pytest.approx(np.mean(errors[:3]))
+    assert found["macro"] != found["uncalibrated"]
 
 
 def test_the_interval_holds_the_estimate_and_is_reproducible(rng):
