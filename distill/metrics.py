@@ -78,6 +78,17 @@ def averages(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> dict[str, dict[s
     }
 
 
+def samples(labels: np.ndarray, decided: np.ndarray) -> dict[str, float]:
+    """Precision, recall and F1 of each image over its known labels, then the mean over images, 0..1.
+
+    scikit-learn's average `samples` with `zero_division=0`: an image without a finding, of which none is answered,
+    counts as 0. An image without a known label is left out. `decided` is bool (N, K) or (K,).
+    """
+    each = _scores(*counts(labels.T, np.broadcast_to(decided, labels.shape).T))
+    judged = ~np.isnan(labels).all(axis=1)
+    return {score: float(_ratio(values[judged].sum(), judged.sum())) for score, values in each.items()}
+
+
 def _scores(tp, fp, fn):
     return {
         "precision": _ratio(tp, tp + fp),

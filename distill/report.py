@@ -8,7 +8,7 @@ import numpy as np
 
 from distill import auroc, bootstrap
 from distill.auroc import mean_defined
-from distill.metrics import average_precision, averages, counts, mean_calibration_error
+from distill.metrics import average_precision, averages, counts, mean_calibration_error, samples
 
 AVERAGES = ("micro", "macro", "weighted")
 
@@ -46,7 +46,7 @@ def report(
             "per_label": named(auroc.per_label(labels, probabilities)),
         },
         "average_precision": _summary(named(average_precision(labels, probabilities))),
-        **_decisions(labels, probabilities >= thresholds, weights),
+        **_decisions(labels, probabilities >= thresholds, weights, named),
         "threshold": named(thresholds.tolist()),
         "calibration_error": {
             "macro": mean_calibration_error(labels, probabilities),
@@ -69,20 +69,29 @@ def _summary(per_label):
     return {"macro": mean_defined(per_label.values()), "per_label": per_label}
 
 
-def _decisions(labels, decided, weights):
-    """Precision, recall and F1 in every averaging, and the interval of the macro F1."""
-    scores, resampled = averages(*counts(labels, decided)), averages(*counts(labels, decided, weights))
-    found = {score: {average: float(values[average]) for average in AVERAGES} for score, values in scores.items()}
+def _decisions(labels, decided, weights, named):
+    """Precision, recall and F1 in every averaging; the interval of the macro F1, and F1 label by label."""
+    found, resampled = _averaged(labels, decided), averages(*counts(labels, decided, weights))
+    each = averages(*counts(labels, decided))["f1"]["per_label"]
+    positive = (labels == 1).any(axis=0)  # without one F1 is 0 whatever is answered, and `macro` leaves it out
     found["f1"] |= bootstrap.interval("macro", resampled["f1"]["macro"])
+    found["f1"]["per_label"] = named(np.where(positive, each, None).tolist())
     return found
+
+
+def _averaged(labels, decided):
+    scores, by_image = averages(*counts(labels, decided)), samples(labels, decided)
+    return {
+        score: {average: float(values[average]) for average in AVERAGES} | {"samples": by_image[score]}
+        for score, values in scores.items()
+    }
 
 
 def _constant(labels, answer, named):
     """What the constant answer scores. It ranks nothing, so its average precision is the prevalence."""
-    scores = averages(*counts(labels, answer))
     ranked = average_precision(labels, np.zeros(labels.shape))
     return {
         "answers": ", ".join(name for name, present in named(answer).items() if present),
-        **{score: {average: float(scores[score][average]) for average in AVERAGES} for score in scores},
+        **_averaged(labels, answer),
         "average_precision": {"macro": mean_defined(ranked)},
     }

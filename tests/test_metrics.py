@@ -92,11 +92,13 @@ def test_report_is_scikit_learns_where_all_is_known(rng):
     labels, probabilities = split(rng)
     found = report(labels, probabilities)
     decided = probabilities >= metrics.thresholds(labels, probabilities)
-    for average in ("micro", "macro", "weighted"):
-        expected = precision_recall_fscore_support(labels, decided, average=average)[:3]
-        assert [found[score][average] for score in ("precision", "recall", "f1")] == pytest.approx(expected)
-    each = metrics.averages(*metrics.counts(labels, decided))["f1"]["per_label"]
-    assert each == pytest.approx(f1_score(labels, decided, average=None))
+    answer = np.tile(metrics.constant_answer(labels), (len(labels), 1))
+    for average in ("micro", "macro", "weighted", "samples"):
+        for scores, of in [(found, decided), (found["constant"], answer)]:
+            expected = precision_recall_fscore_support(labels, of, average=average, zero_division=0)[:3]
+            assert [scores[score][average] for score in ("precision", "recall", "f1")] == pytest.approx(expected)
+    each = f1_score(labels, decided, average=None)
+    assert list(found["f1"]["per_label"].values()) == pytest.approx(each)
     ranked = average_precision_score(labels, probabilities, average=None)
     assert list(found["average_precision"]["per_label"].values()) == pytest.approx(ranked)
     assert found["average_precision"]["macro"] == pytest.approx(ranked.mean())
@@ -117,6 +119,27 @@ def test_each_label_is_judged_on_its_known_entries(rng):
     expected = [f1_score(labels[k, j], decided[k, j]) for j, k in enumerate(known.T)]
     assert scores["per_label"] == pytest.approx(expected)
     assert scores["micro"] == pytest.approx(f1_score(labels[known], decided[known]))
+
+
+def test_each_image_is_judged_on_its_known_labels(rng):
+    labels, probabilities = split(rng, unknown=0.4)
+    labels[:3], labels[3:6], decided = np.nan, [0, np.nan, 0, 0], probabilities >= 0.5
+    expected = [
+        precision_recall_fscore_support(labels[n, known], decided[n, known], average="binary", zero_division=0)[:3]
+        for n, known in enumerate(~np.isnan(labels))
+        if known.any()
+    ]
+    assert len(expected) <= len(labels) - 3
+    assert list(metrics.samples(labels, decided).values()) == pytest.approx(np.mean(expected, axis=0))
+
+
+def test_macro_f1_is_the_mean_of_the_labels_that_have_one(rng):
+    labels, probabilities = split(rng)
+    labels[:, 2], labels[:, 3] = 0, np.nan
+    f1 = report(labels, probabilities)["f1"]
+    defined = [value for value in f1["per_label"].values() if value is not None]
+    assert len(defined) == 2
+    assert f1["macro"] == pytest.approx(np.mean(defined))
 
 
 def test_what_is_chosen_by_is_what_the_report_calls_so(rng):
