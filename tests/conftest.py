@@ -14,15 +14,15 @@ from distill import prepared
 
 @pytest.fixture
 def pack(tmp_path):
-    """A function that writes a prepared file: `images` and `labels` map a split to (N, H, H) and (N, K)."""
+    """A function that writes a prepared file: `images`, `labels`, `sources` map a split to (N, H, H), (N, K), (N,)."""
 
-    def write(images, labels, *, names=("left", "top"), rows=None, file="prepared.h5", study="tiny"):
+    def write(images, labels, *, names=("left", "top"), rows=None, sources=None, file="prepared.h5", study="tiny"):
         columns = {
             split: {
                 "labels": labels[split],
                 "image_id": [f"{split}/{n}.png" for n in range(len(labels[split]))],
                 "patient_id": [f"{n // 2}" for n in range(len(labels[split]))],
-                "source": [study] * len(labels[split]),
+                "source": sources[split] if sources else [study] * len(labels[split]),
             }
             for split in prepared.SPLITS
         }

@@ -27,9 +27,10 @@ BELOW_TEMPERATURE = {
     "train_student",
     "evaluate@assistant",
     "evaluate@student",
+    "controls",
     "curves",
 }
-BELOW_STUDENT = {"check", "train_student", "evaluate@student", "curves"}
+BELOW_STUDENT = {"check", "train_student", "evaluate@student", "controls", "curves"}
 BELOW_LESSON = BELOW_STUDENT | {"dump_both"}
 EVERYTHING = BELOW_TEMPERATURE | {
     "check_backbones",
@@ -37,6 +38,7 @@ EVERYTHING = BELOW_TEMPERATURE | {
     "prepare",
     "train_teacher",
     "dump_teacher",
+    "train_controls",
     "evaluate@teacher",
 }
 
@@ -125,6 +127,18 @@ def test_each_network_carries_the_calibration_that_fits_it_on_dev(clone, name):
     expected = calibration.fit(dev.split.labels, inference.logits(network, dev))
     assert np.array(header.platt) == pytest.approx(expected, rel=1e-3)
     assert (expected != [1, 0]).any()
+
+
+def test_the_controls_stand_beside_the_networks_and_dvc_shows_their_numbers(clone):
+    found = json.loads((clone / "metrics/controls.json").read_text(encoding="utf-8"))
+    for name in ("teacher", "assistant", "student"):
+        report = json.loads((clone / f"metrics/{name}.json").read_text(encoding="utf-8"))
+        for metric in ("auroc", "average_precision", "f1"):
+            assert found[metric][name] == report[metric]["macro"]
+        assert {"constant", "border_alone", "source_alone"} <= set(found[metric])
+    assert found["source_probe"] is None and "one source" in found["remark"][1]
+    shown = dvc(clone, "metrics show metrics/controls.json --md")
+    assert "auroc.border_alone" in shown and "remark" not in shown  # sentences would tear the table apart
 
 
 def test_the_curve_of_an_ensemble_has_one_row_an_epoch(clone):
