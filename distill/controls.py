@@ -88,8 +88,8 @@ def of_source(probe: dict | None, alone: dict | None, student: dict, *, from_one
     if found["macro"] is None:
         return "Whether the source can be told from the image is not known: test has one alone."
     if not reaches_far(found["macro_low"], 1.0):
-        return f"The source is not easily told from the image (AUROC {_auroc(found)})."
-    told = f"The source can be told from the image (AUROC {_auroc(found)})"
+        return f"The source is not easily told from the image: a probe reaches an AUROC of {_auroc(found)}."
+    told = f"The source can be told from the image with an AUROC of {_auroc(found)}"
     if alone["auroc"]["macro"] is None or top is None:
         return f"{told}; what it says of the labels is not known: none of test has both answers."
     return f"{told}{_of_alone(alone, student, from_one)}"
@@ -114,7 +114,7 @@ def _told(control: dict, student: dict) -> dict[str, str]:
     """The labels that a control tells well by the same rule, with its AUROC and the student's."""
     lows, scores, tops = control["auroc"]["per_label_low"], control["auroc"]["per_label"], student["auroc"]["per_label"]
     high = [name for name, low in lows.items() if scores[name] is not None and reaches_far(low, tops[name])]
-    return {name: f"AUROC {scores[name]:.2f}, student {tops[name]:.2f}" for name in high}
+    return {name: f"AUROC {scores[name]:.3f}, student {tops[name]:.3f}" for name in high}
 
 
 def _listed(labels: Mapping[str, str]) -> str:
@@ -122,11 +122,11 @@ def _listed(labels: Mapping[str, str]) -> str:
 
 
 def _auroc(found: dict) -> str:
-    return f"{found['macro']:.2f} ({found['macro_low']:.2f}–{found['macro_high']:.2f})"
+    return f"{found['macro']:.3f} ({found['macro_low']:.3f}–{found['macro_high']:.3f})"
 
 
 def _where(top: float) -> str:
-    return f"where the student reaches {top:.2f}"
+    return f"where the student reaches {top:.3f}"
 
 
 def _with_interval(name: str, found: dict) -> dict[str, float | None]:
