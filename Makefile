@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test bench ablation
+.PHONY: run setup test bench ablation audit
 
 run: setup
 	dvc repro
@@ -22,6 +22,9 @@ test: setup
 
 bench: setup # speed and memory as ratios, some minutes
 	python -m tests.benchmarks.prepare
+
+audit: setup # do the dumps say what their networks say?
+	python -m distill.audit
 
 ablation: setup # is the student better for being taught? 15 experiments from a finished and committed baseline
 	python -m distill.sweep

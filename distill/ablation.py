@@ -1,9 +1,12 @@
 """What teaching is worth: one table out of DVC's experiments, `python -m distill.ablation`.
 
 Every experiment of the present commit, whoever ran it, is one run; the parameters in which they differ are the
-settings. Runs that differ in `student_seed` alone are repetitions. Writes plots/ablation/table.md, table.csv, gain.png.
+settings. Runs that differ in `student_seed` alone are repetitions. Writes table.md, table.csv and gain.png to
+plots/ablation; with `--on dev` those of dev, by which settings are chosen, to plots/ablation/dev: who chose by test
+would have no number left to believe.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -21,28 +24,34 @@ METRICS = {"auroc.macro": "AUROC", "average_precision.macro": "average precision
 
 def main() -> None:
     """Read, compare, write, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--on", choices=["test", "dev"], default="test", help="the split to score on")
+    split = parser.parse_args().on
+    folder = FOLDER if split == "test" else FOLDER / split
     params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
-    runs = tidy(pd.DataFrame(dvc.api.exp_show()), names=flat(params), study=params["study"])
+    runs = tidy(pd.DataFrame(dvc.api.exp_show()), names=flat(params), study=params["study"], split=split)
     settings = varied(runs)
     table = comparison.compare(runs, metrics=list(METRICS.values()), settings=settings)
     text = comparison.markdown(table, settings=settings)
-    with atomic(FOLDER / "table.md") as path:
+    with atomic(folder / "table.md") as path:
         path.write_text(text, encoding="utf-8")
-    with atomic(FOLDER / "table.csv") as path:
+    with atomic(folder / "table.csv") as path:
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6f")
-    gains.draw(FOLDER / "gain.png", table, settings=settings, title=f"{params['study']}: gain over the student alone")
+    title = f"{params['study']}, {split}: gain over the student alone"
+    gains.draw(folder / "gain.png", table, settings=settings, title=title)
     print(text)
 
 
-def tidy(shown: pd.DataFrame, *, names: list[str], study: str) -> pd.DataFrame:
+def tidy(shown: pd.DataFrame, *, names: list[str], study: str, split: str = "test") -> pd.DataFrame:
     """The finished runs of `study` as `comparison.compare` wants them; what the commit and an experiment share, once.
 
-    `shown` is what `dvc.api.exp_show` lists, `names` the dotted names of all parameters. Raises `BadInput` if no run
-    has been finished.
+    `shown` is what `dvc.api.exp_show` lists, `names` the dotted names of all parameters; the scores are those of the
+    `split`, test or dev. Raises `BadInput` if no run has been finished.
     """
     under_way = shown["State"].isin(["Running", "Queued", "Failed"])  # listed with the metrics of the commit
     runs = shown[(shown["rev"] != "workspace") & (shown["study"] == study) & ~under_way].copy()
     for key, name in METRICS.items():
+        key = key if split == "test" else f"{split}.{key}"
         column = next((c for c in (f"metrics/student.json:{key}", key) if c in runs), None)
         runs[name] = pd.to_numeric(runs[column], errors="coerce") if column else float("nan")
     known = [name for name in names if name in runs and not name.startswith("studies.")]

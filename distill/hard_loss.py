@@ -12,3 +12,9 @@ def hard_bce(*, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     known = ~labels.isnan()
     loss = F.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")
     return (loss * known).sum() / known.sum().clamp(min=1)
+
+
+def from_labels(outputs: tuple, *, labels: torch.Tensor, **_) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The loss, as `fit.fit` takes it, of a network that learns from hard labels alone: the total and its one part."""
+    total = hard_bce(logits=outputs[0], labels=labels)
+    return total, {"hard": total}

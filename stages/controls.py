@@ -56,6 +56,7 @@ def judged(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> 
         names=test.names,
         labels=test.labels,
         probabilities=on_test,
+        uncalibrated=on_test,
         thresholds=metrics.thresholds(dev.labels, on_dev),
         constant=metrics.constant_answer(dev.labels),
         patients=test.patient_id,

@@ -16,7 +16,7 @@ from distill import fit, inference, origins, params, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.border import BorderOnly
-from distill.hard_loss import hard_bce
+from distill.hard_loss import from_labels
 from distill.prepared import SPLITS
 
 
@@ -40,11 +40,11 @@ def learnt(name: str, batches: dict[str, Batches], *, seed: int, blindfold=None,
     """Train a student's network, behind a `blindfold` if there is one; its logits of dev and test by name and split."""
     train = batches["train"]
     runtime.start(seed)  # the same first weights whatever was trained before
-    header = weights.Header.of(train.split, network=name, backbones=[], levels=[], grid=1, seed=seed)
+    header = weights.Header.of(train.split, network=name, backbones=[], seed=seed)
     network = weights.build(header)
     network = (blindfold(network) if blindfold else network).to(train.device)
-    title = f"control of the {name}"
-    fit.fit(network, train=train, dev=batches["dev"], loss=hard_loss, seed=seed, title=title, **settings)
+    settings |= {"rows": train.split.labelled_rows, "loss": from_labels, "title": f"control of the {name}"}
+    fit.fit(network, train=train, dev=batches["dev"], seed=seed, **settings)
     return {f"{name}/{split}": inference.logits(network, batches[split]) for split in ("dev", "test")}
 
 
@@ -53,12 +53,6 @@ def of_sources(batches: Batches, sources: list[str]) -> Batches:
     relabelled = copy(batches)
     relabelled.split = origins.as_labels(batches.split, sources)
     return relabelled
-
-
-def hard_loss(outputs, *, labels, **_):
-    """The total loss and its one part."""
-    total = hard_bce(logits=outputs[0], labels=labels)
-    return total, {"hard": total}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 from distill import calibration, fit, inference, params, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
-from distill.hard_loss import hard_bce
+from distill.hard_loss import from_labels
 
 
 def main() -> None:
@@ -21,21 +21,15 @@ def main() -> None:
 
     header = weights.Header.of(train.split, network="teacher", backbones=p.teacher.backbones, seed=p.seed)
     teacher = weights.build(header, pretrained=p.teacher.pretrained).to(train.device)
-    histories, rows = [], train.split.labelled_rows
+    histories, lesson = [], {"rows": train.split.labelled_rows, "loss": from_labels}
     for name, member in zip(p.teacher.backbones, teacher.members, strict=True):
         settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings()}
-        histories.append(fit.fit(member, train=train, dev=dev, rows=rows, loss=hard_loss, **settings))
+        histories.append(fit.fit(member, train=train, dev=dev, **lesson, **settings))
 
     platt = calibration.fit(dev.split.labels, inference.logits(teacher, dev))
     weights.save("data/models/teacher.safetensors", teacher, header.calibrated(platt))
     with atomic("plots/training/teacher.csv") as path:
         pd.concat(histories).groupby("epoch").mean().to_csv(path)  # of the members, epoch by epoch
-
-
-def hard_loss(outputs, *, labels, **_):
-    """The total loss and its one part."""
-    total = hard_bce(logits=outputs[0], labels=labels)
-    return total, {"hard": total}
 
 
 if __name__ == "__main__":

@@ -113,6 +113,14 @@ def test_a_run_is_counted_once_and_only_if_it_is_finished_and_of_the_study():
         ablation.tidy(shown(), names=NAMES, study="covid")
 
 
+def test_the_scores_of_dev_are_those_of_dev():
+    table = shown()
+    for key in ("metrics/student.json:auroc.macro", "average_precision.macro", "f1.macro"):
+        table[f"dev.{key.split(':')[-1]}"] = pd.to_numeric(table[key], errors="coerce") - 0.3
+    test, dev = (ablation.tidy(table, names=NAMES, study="phantom", split=split) for split in ("test", "dev"))
+    np.testing.assert_allclose(dev[METRICS], test[METRICS] - 0.3)
+
+
 def test_the_names_of_parameters_are_those_of_dvc():
     assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == ["a", "b.c", "b.d.e"]
 

@@ -18,7 +18,7 @@ from stages import train_controls
 ROOT = Path(__file__).parents[1]
 SIZE, COUNTS = 16, {"train": 96, "dev": 48, "test": 160}
 SETTINGS = {"seed": 0, "epochs": 5, "batch_size": 12, "lr": 3e-3, "weight_decay": 1e-5, "schedule": "cosine"}
-VIEWS = {"count": 2, "rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
+VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
 NAMES = ["ring", "spot"]
 
 
