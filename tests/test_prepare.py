@@ -266,6 +266,25 @@ def test_the_epoch_is_balanced_by_the_rule_and_the_images_are_not_copied(study):
     assert dump.empty
 
 
+def test_the_labels_of_most_train_patients_can_be_hidden_and_those_of_dev_and_test_stay(study):
+    listed(fill(Path("data/raw/mine")))
+    study()
+    full = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
+    whole = {split: np.array(part.labels) for split, part in full.items()}
+    study(labelled_fraction=0.3)
+    train = prepared.read("data/prepared.h5", "train")
+    unread = np.isnan(train.labels).all(axis=1)
+    assert np.array_equal(train.image_id, full["train"].image_id)  # the images stay
+    assert np.array_equal(train.labels[~unread], whole["train"][~unread])
+    assert np.isnan(train.labels[unread]).all()
+    assert 0.3 * len(unread) <= (~unread).sum() <= 0.3 * len(unread) + 3
+    for split in ("dev", "test"):
+        assert np.array_equal(prepared.read("data/prepared.h5", split).labels, whole[split])
+    assert metrics()["images"]["train"]["unknown"]["Edema"] == unread.sum()
+    told = split_of().loc[train.image_id[unread], LABELS]
+    assert (told == "").all(axis=None)
+
+
 def test_a_label_that_one_of_two_sources_has_alone_is_warned_of_in_one_line(study, capsys):
     folder = Path("data/raw/mine")
     listed(fill(folder / "a", name="{}.png"), "a/list.csv")
