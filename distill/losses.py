@@ -6,6 +6,7 @@ Shapes: B batch, K labels, C channels (C_s of the student, C_t of the teacher), 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -84,11 +85,9 @@ def sliced_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor, directio
     are matched by their quantiles. No projection to learn and throw away. The paper (section 3) names the
     Wasserstein distance and not what it is taken over; this is our choice.
     """
-    student = (student.flatten(2) @ directions.T).sort(1).values  # (B, C_s, P)
-    teacher = (teacher.flatten(2) @ directions.T).sort(1).values  # (B, C_t, P)
-    of_student, of_teacher, width = _quantiles(student.shape[1], teacher.shape[1], student.device)
-    gap = (student[:, of_student] - teacher[:, of_teacher]).abs()  # (B, steps, P)
-    return (gap * width[:, None]).sum(1).mean()
+    student = directions @ student.flatten(2).mT  # (B, P, C_s)
+    teacher = directions @ teacher.flatten(2).mT  # (B, P, C_t)
+    return _wasserstein(student, teacher)
 
 
 def activation_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -97,9 +96,24 @@ def activation_wasserstein(*, student: torch.Tensor, teacher: torch.Tensor) -> t
     Each image's map is a distribution of C·g·g numbers, whatever their channel and place. The other reading of the
     paper (section 3).
     """
-    student, teacher = student.flatten(1).sort(1).values, teacher.flatten(1).sort(1).values
-    of_student, of_teacher, width = _quantiles(student.shape[1], teacher.shape[1], student.device)
-    return ((student[:, of_student] - teacher[:, of_teacher]).abs() * width).sum(1).mean()
+    return _wasserstein(student.flatten(1), teacher.flatten(1))
+
+
+def _wasserstein(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """The mean 1-Wasserstein distance of points on a line: (..., n), (..., m) -> scalar."""
+    of_student, of_teacher, width = _quantiles(student.shape[-1], teacher.shape[-1], student.device)
+    gap = (_ordered(student)[..., of_student] - _ordered(teacher)[..., of_teacher]).abs()
+    return (gap * width).sum(-1).mean()
+
+
+def _ordered(points: torch.Tensor) -> torch.Tensor:
+    """Sorted along the last axis. NumPy's sort takes a third of the time of torch's on a CPU (LOG.md)."""
+    if points.device.type != "cpu":
+        return points.sort(-1).values
+    if not points.requires_grad:
+        return torch.from_numpy(np.sort(points.numpy(), -1))
+    order = points.detach().numpy().argsort(-1)
+    return points.gather(-1, torch.from_numpy(order))
 
 
 @cache
