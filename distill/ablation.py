@@ -8,6 +8,7 @@ would have no number left to believe.
 
 import argparse
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import dvc.api
@@ -57,12 +58,21 @@ def tidy(shown: pd.DataFrame, *, names: list[str], study: str, split: str = "tes
     known = [name for name in names if name in runs and not name.startswith("studies.")]
     known += [name for name in names if name.startswith(f"studies.{study}.") and name in runs]
     runs = runs.dropna(subset=list(METRICS.values()))[[*known, *METRICS.values()]].astype({"student_seed": int})
+    runs = spread(runs, f"studies.{study}.data.sources")
     if runs.empty:
         raise BadInput(
             f"dvc exp show: found no finished run of study {study!r} at this commit: `make ablation` runs some"
         )
-    lists = [name for name in known if not pd.api.types.is_numeric_dtype(runs[name])]
-    return runs.astype(dict.fromkeys(lists, str)).drop_duplicates(known)
+    texts = [name for name in runs if not pd.api.types.is_numeric_dtype(runs[name])]
+    return runs.astype(dict.fromkeys(texts, str)).drop_duplicates(runs.columns.difference(METRICS.values()))
+
+
+def spread(runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A list of blocks, which DVC lists as one text, as a column for each of their values: `<name>.0.reader` …"""
+    if name not in runs:
+        return runs
+    blocks = [{str(number): block for number, block in enumerate(literal_eval(text))} for text in runs[name]]
+    return runs.drop(columns=name).join(pd.json_normalize(blocks).add_prefix(f"{name}.").set_index(runs.index))
 
 
 def varied(runs: pd.DataFrame) -> list[str]:

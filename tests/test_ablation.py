@@ -121,6 +121,16 @@ def test_the_scores_of_dev_are_those_of_dev():
     np.testing.assert_allclose(dev[METRICS], test[METRICS] - 0.3)
 
 
+def test_a_value_within_a_source_is_a_setting_of_its_own():
+    policies = shown().assign(
+        **{"studies.phantom.data.sources": "[{'reader': 'chexpert', 'uncertain': {'all': 'ones'}}]"}
+    )
+    other = policies.replace({"studies.phantom.data.sources": {"ones": "zeros"}}, regex=True)
+    found = ablation.tidy(pd.concat([policies, other]), names=[*NAMES, "studies.phantom.data.sources"], study="phantom")
+    assert ablation.varied(found) == ["learn_from", "studies.phantom.data.sources.0.uncertain.all"]
+    assert len(found) == 12
+
+
 def test_the_names_of_parameters_are_those_of_dvc():
     assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == ["a", "b.c", "b.d.e"]
 
