@@ -7,7 +7,6 @@ would have no number left to believe.
 """
 
 import argparse
-import sys
 from ast import literal_eval
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import dvc.api
 import pandas as pd
 from ruamel.yaml import YAML
 
-from distill import comparison, gains
+from distill import command, comparison, gains
 from distill.atomic import atomic
 from distill.errors import BadInput
 
@@ -69,7 +68,7 @@ def tidy(shown: pd.DataFrame, *, names: list[str], study: str, split: str = "tes
 
 def spread(runs: pd.DataFrame, name: str) -> pd.DataFrame:
     """A list of blocks, which DVC lists as one text, as a column for each of their values: `<name>.0.reader` …"""
-    if name not in runs:
+    if name not in runs or runs.empty:
         return runs
     blocks = [{str(number): block for number, block in enumerate(literal_eval(text))} for text in runs[name]]
     return runs.drop(columns=name).join(pd.json_normalize(blocks).add_prefix(f"{name}.").set_index(runs.index))
@@ -90,7 +89,4 @@ def flat(content: dict, prefix: str = "") -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BadInput as error:
-        sys.exit(f"error: {error}")
+    command.run(main)

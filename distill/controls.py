@@ -83,7 +83,7 @@ def of_source(probe: dict | None, alone: dict | None, student: dict, *, from_one
     for a study of one source.
     """
     if probe is None:
-        return "The study has one source, so there is none to be told."
+        return "Train has one source, so there is none to be told."
     found, top = probe["auroc"], student["auroc"]["macro"]
     if found["macro"] is None:
         return "Whether the source can be told from the image is not known: test has one alone."

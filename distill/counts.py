@@ -10,8 +10,9 @@ def census(table: pd.DataFrame, pairs: pd.DataFrame, *, labels: list[str], rows:
     """Counts of a table of images with `left_out`, `split`, `source`, `patient` and a column for each label.
 
     `pairs` are the duplicates as `duplicates.find` lists them, `rows` (M,) the row numbers of one balanced epoch
-    within train. Returns nested counts: of images and of patients by split and label, of train labels after
-    balancing, of images by source, split and label, of what was left out and why, and of duplicates.
+    within train. Returns nested counts: of images and of patients by split and label, of those of train with a known
+    label, of train labels after balancing, of images by source, split and label, of what was left out and why, and of
+    duplicates.
     """
     kept = table[table["left_out"] == ""]
     parts = {split: kept[kept["split"] == split] for split in SPLITS}
@@ -19,6 +20,7 @@ def census(table: pd.DataFrame, pairs: pd.DataFrame, *, labels: list[str], rows:
     return {
         "images": {split: _images(part, labels) for split, part in parts.items()},
         "patients": {split: _patients(part, labels) for split, part in parts.items()},
+        "labelled": _labelled(parts["train"], labels),
         "balanced": _images(parts["train"].iloc[rows], labels),
         "sources": {
             source: {split: _images(part[part["source"] == source], labels) for split, part in parts.items()}
@@ -60,8 +62,10 @@ def remarks(census: dict) -> list[str]:
     none = [f"{split} has no {label!r}" for split, count in held_out.items() for label in count if not count[label]]
     sides = [f"{split} {census['images'][split]['all']:,} images" for split in SPLITS]
     sides = [f"{side} of {census['patients'][split]['all']:,}" for side, split in zip(sides, SPLITS, strict=True)]
+    known, train = census["labelled"], census["patients"]["train"]["all"]
     lines = {
         f"{', '.join(sides)} patients": True,
+        f"labels of {known['patients']:,} of {train:,} train patients are known": known["patients"] < train,
         f"left out: {', '.join(left_out)} (data/split.csv)": left_out,
         f"{near:,} pairs of near-duplicates, each kept on one side (data/duplicates.csv)": near,
         f"warning: {two:,} films stand under two patients (data/duplicates.csv)": two,
@@ -78,6 +82,11 @@ def _images(part: pd.DataFrame, labels: list[str]) -> dict:
     positive = {label: int((part[label] == 1).sum()) for label in labels}
     unknown = {label: int(part[label].isna().sum()) for label in labels if part[label].isna().any()}
     return {"all": len(part), "positive": positive, "unknown": unknown}
+
+
+def _labelled(train: pd.DataFrame, labels: list[str]) -> dict:
+    known = train[train[labels].notna().any(axis=1)]
+    return {"images": len(known), "patients": known["patient"].nunique()}
 
 
 def _patients(part: pd.DataFrame, labels: list[str]) -> dict:

@@ -79,7 +79,7 @@ def fit(
 
 
 def views_of(rows: np.ndarray, *, epoch: int, views: int | None) -> np.ndarray:
-    """The view (M,) in which an epoch shows each of its rows (M,): a row that is repeated, in another each time.
+    """The view (M,) in which an epoch shows each of its rows (M,): as far as there are views, a repeated row in others.
 
     With a number of cached `views` V the k-th showing (from 0) in epoch e is of view (e + k) mod V, so that every view
     has its turn. With None it is one that no epoch has shown before.

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 def hard_bce(*, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy over the known labels (paper, section 3): (B, K), labels 1, 0 or NaN -> scalar.
 
-    A NaN label has no say; the mean is over the labels that are known, zero if there is none.
+    A NaN label has no say; the mean is over the labels that are known, zero if there is none: where few rows are
+    labelled, each counts for more.
     """
     known = ~labels.isnan()
     loss = F.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")

@@ -2,18 +2,18 @@
 
 Each is an experiment of DVC's, named by its settings, in a folder of its own (`--temp`): the workspace stays as it
 is, and only what git has is used. What was run before is not run again, so a sweep that was broken off goes on. The
-teacher, whose stages must stand finished in the commit, is neither trained nor run unless its own settings are swept.
+teacher, whose stages must stand finished in the commit, is neither trained nor run unless what it learns from is swept.
 """
 
 import argparse
 import re
 import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from distill import command
 from distill.comparison import ALONE, OF_TEACHING
 from distill.errors import BadInput
 
@@ -27,7 +27,7 @@ def main() -> None:
     asked = arguments()
     refuse_unfinished()
     there = set(told("dvc", "exp", "list", "--name-only").split())
-    grid = {full(key, params): values for key, *values in asked.set}
+    grid = grid_of(asked.set, params)
     wanted = experiments(params["study"], lessons=asked.learn_from, seeds=asked.student_seed, grid=grid)
     missing = {name: settings for name, settings in wanted.items() if name not in there}
     print(f"sweep: {len(wanted)} experiments, {len(wanted) - len(missing)} of them done before", flush=True)
@@ -47,6 +47,34 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def grid_of(asked: list[list[str]], params: dict) -> dict[str, list[str]]:
+    """The parameters as DVC names them, each with its values. Raises `BadInput` for what no run could have."""
+    grid = {}
+    for short, *values in asked:
+        key = full(short, params)
+        if key in ("study", "learn_from", "student_seed"):
+            raise BadInput(f"--set {short}: expected another parameter: a sweep has one study, --learn-from and seeds")
+        if not values or key in grid:
+            what = "it twice" if values else "no value"
+            raise BadInput(f"--set {short}: found {what}, expected it once, with its values")
+        if not exists(key, params):
+            raise BadInput(f"--set {short}: {key} is not in params.yaml")
+        grid[key] = values
+    return grid
+
+
+def exists(key: str, content: object) -> bool:
+    """Whether nested dictionaries and lists hold the dotted `key`."""
+    for part in key.split("."):
+        if isinstance(content, list) and part.isdecimal() and int(part) < len(content):
+            content = content[int(part)]
+        elif isinstance(content, dict) and part in content:
+            content = content[part]
+        else:
+            return False
+    return True
+
+
 def full(key: str, params: dict) -> str:
     """A key as DVC names it: `softening` and `student.lr` are those of the study that runs."""
     study = params["studies"][params["study"]]
@@ -58,22 +86,26 @@ def experiments(
 ) -> dict[str, dict[str, object]]:
     """Name -> settings of each run, of all combinations of the `grid`, parameter -> values.
 
-    Who learns from labels alone does not read the settings of teaching: one run serves them all.
+    Who learns from labels alone does not read the settings of teaching: one run serves them all. Raises `BadInput` if
+    two runs would have one name.
     """
     found = {}
     for seed, lesson, *values in product(seeds, lessons, *grid.values()):  # a broken sweep has as many runs of each
         settings = dict(zip(grid, values, strict=True))
         if lesson == ALONE:
             settings = {key: value for key, value in settings.items() if not OF_TEACHING.search(key)}
-        parts = [study, lesson, f"seed{seed}", *(f"{short(key)}{value}" for key, value in settings.items())]
-        name = re.sub(r"[^\w.=-]+", "_", "-".join(parts)).strip("_.")
-        found[name] = {"learn_from": lesson, "student_seed": seed} | settings
+        name = name_of([study, lesson, f"seed{seed}"], settings)
+        run = {"learn_from": lesson, "student_seed": seed} | settings
+        if found.setdefault(name, run) != run:
+            raise BadInput(f"{name}: would be the name of {found[name]} and of {run}, expected values that differ more")
     return found
 
 
-def short(key: str) -> str:
-    """How an experiment's name tells a parameter: `T` for the temperature, else its last two parts."""
-    return "T" if key == "temperature" else "-".join(key.split(".")[2:][-2:] or [key]) + "="
+def name_of(parts: list[str], settings: dict[str, object]) -> str:
+    """The name of an experiment, in letters that git takes: `T2` for the temperature, a study's key from below it."""
+    told = {key.removeprefix(f"studies.{parts[0]}."): value for key, value in settings.items()}
+    parts = parts + [f"T{value}" if key == "temperature" else f"{key}={value}" for key, value in told.items()]
+    return re.sub(r"[^\w.=-]+", "_", "-".join(parts)).strip("_.")
 
 
 def refuse_unfinished() -> None:
@@ -100,7 +132,4 @@ def told(*command: str) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BadInput as error:
-        sys.exit(f"error: {error}")
+    command.run(main)

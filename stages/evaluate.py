@@ -1,9 +1,9 @@
 """Evaluate one network: `python -m stages.evaluate teacher` (or `assistant`, `student`).
 
 Paper, section 5. Probabilities are calibrated as the network's file says; thresholds are chosen on dev; test is
-read once, here. Settings (temperature, loss weights, epochs, ...) are chosen on dev and never on test: the numbers
-to choose by stand under `dev`. They flatter, as dev has chosen the epoch, the calibration and the thresholds too;
-what a network is worth only test tells.
+read when all is chosen, here and for the controls. Settings (temperature, loss weights, epochs, ...) are chosen on
+dev and never on test: the numbers to choose by stand under `dev`. They flatter, as dev has chosen the epoch, the
+calibration and the thresholds too; what a network is worth only test tells.
 Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json and plots/evaluation/<name>/.
 """
 

@@ -47,10 +47,10 @@ def main() -> None:
         table, prints = take_in(table, pixels, root=root, data=p.data)
         table, pairs = drop_copies(table, prints, labels=labels)
         table = assign(table, p.data, seed=p.seed)
-        table = hide(table, p.data, seed=p.seed)
+        table = scarcity.hide(table, labels=labels, fraction=p.data.labelled_fraction, seed=p.seed)
         kept = table[table["left_out"] == ""]
-        train = kept.loc[kept["split"] == "train", labels].to_numpy()
-        rows = balance.epoch(train, names=labels, **p.balance.model_dump(), seed=p.seed)
+        train, share = kept.loc[kept["split"] == "train", labels].to_numpy(), p.data.labelled_fraction
+        rows = balance.epoch(train, names=labels, **p.balance.model_dump(), seed=p.seed, share=share)
         unlisted = sources.unlisted(root, table)
         checked_csv.write("data/unlisted.csv", pd.DataFrame({"image": unlisted}))
         split_file.write("data/split.csv", table, labels=labels)
@@ -87,7 +87,7 @@ def drop_copies(table: pd.DataFrame, prints: np.ndarray, *, labels: list[str]) -
 
 
 def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
-    """Give every image its split; leave out what would change an official one."""
+    """Give every image its split; leave out what would change an official one. Refuses an empty split or label."""
     kept = table[table["left_out"] == ""]
     side = splits.by_group(kept, labels=data.labels, dev=data.dev, test=data.test, seed=seed)
     table.loc[kept.index, "split"] = side
@@ -98,14 +98,6 @@ def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
     stays = table[table["left_out"] == ""].set_index("digest")["split"]
     table.loc[copy, "split"] = table.loc[copy, "digest"].map(stays).fillna(splits.LEFT_OUT)
     table.loc[~copy & (table["left_out"] != ""), "split"] = splits.LEFT_OUT
-    return table
-
-
-def hide(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
-    """Hide the labels of all but `data.labelled_fraction` of the train patients. Refuses an empty split or label."""
-    train = table[(table["left_out"] == "") & (table["split"] == "train")]
-    unread = scarcity.hidden(train, labels=data.labels, fraction=data.labelled_fraction, seed=seed)
-    table.loc[train.index[unread], data.labels] = np.nan
     refuse_empty(table[table["left_out"] == ""], data)
     return table
 

@@ -1,9 +1,9 @@
 """Train the controls: the student's network where it can know nothing of the disease, or is asked for the source.
 
 One sees only the border of the images; where there are several sources, another is asked from which an image comes.
-Both learn from hard labels with the student's own settings, so that no control is weak for want of training, and see a
-view of each image that no other epoch has seen. They depend on neither the temperature, the lesson nor the student's
-seed: a sweep over these trains them once.
+Both learn from the hard labels that there are with the student's own settings, so that no control is weak for want of
+training, and see a view of each image that no other epoch has seen. They depend on neither the temperature, the lesson
+nor the student's seed: a sweep over these trains them once.
 Reads data/prepared.h5, writes data/controls.safetensors: logits of dev and test, from which `controls` scores them.
 """
 

@@ -140,7 +140,7 @@ def test_who_learns_alone_has_one_run_whatever_the_settings_of_teaching():
     wanted = sweep.experiments("phantom", lessons=["labels", "teacher"], seeds=[0, 1], grid=grid)
     assert len(wanted) == 2 + 2 * 2 * 2
     assert wanted["phantom-labels-seed1"] == {"learn_from": "labels", "student_seed": 1}
-    assert wanted["phantom-teacher-seed1-T30-weights-soft=0.0"] == {
+    assert wanted["phantom-teacher-seed1-T30-student.weights.soft=0.0"] == {
         "learn_from": "teacher",
         "student_seed": 1,
         "temperature": "30",
@@ -156,8 +156,44 @@ def test_other_settings_are_swept_for_who_learns_alone_too_under_a_name_that_git
         assert subprocess.run(["git", "check-ref-format", f"refs/exps/{name}"]).returncode == 0
 
 
+def test_every_setting_that_the_student_alone_does_not_read_is_known():
+    teaching = ["softening", "cached_views", "student.wasserstein", "student.weights.soft", "student.weights.feature"]
+    teaching += ["features.grid", "teacher.epochs", "assistant.weights.hard"]
+    own = ["student.lr", "student.weights.hard", "data.labelled_fraction", "views.rotate", "balance.counts"]
+    assert all(comparison.OF_TEACHING.search(f"studies.a.{key}") for key in teaching)
+    assert not any(comparison.OF_TEACHING.search(f"studies.a.{key}") for key in own)
+    assert comparison.OF_TEACHING.search("temperature") and not comparison.OF_TEACHING.search("seed")
+
+
+def test_two_runs_never_have_one_name():
+    key = "studies.phantom.{}.weights.soft"
+    grid = {key.format("student"): ["0.0"], key.format("assistant"): ["0.0"]}
+    one, two = (sweep.experiments("phantom", lessons=["teacher"], seeds=[0], grid={k: v}) for k, v in grid.items())
+    assert set(one).isdisjoint(two)
+    with pytest.raises(BadInput, match="would be the name of"):
+        sweep.experiments("phantom", lessons=["teacher"], seeds=[0], grid={"studies.phantom.x": ["[a,b]", "[a b]"]})
+
+
+PARAMS = {"study": "mine", "studies": {"mine": {"softening": "sigmoid", "student": {"lr": 1}}}, "temperature": 2}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ([["temprature", "2"]], "temprature is not in params.yaml"),
+        ([["student.lrr", "2"]], "studies.mine.student.lrr is not in params.yaml"),
+        ([["temperature"]], "found no value"),
+        ([["temperature", "2"], ["temperature", "3"]], "found it twice"),
+        ([["learn_from", "teacher"]], "expected another parameter"),
+        ([["study", "other"]], "expected another parameter"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_the_first_run(asked, told):
+    with pytest.raises(BadInput, match=told):
+        sweep.grid_of(asked, PARAMS)
+
+
 def test_a_key_of_the_study_needs_no_path():
-    params = {"study": "mine", "studies": {"mine": {"softening": "sigmoid", "student": {"lr": 1}}}, "temperature": 2}
     keys = ["softening", "student.lr", "temperature", "studies.mine.student.lr"]
-    found = [sweep.full(key, params) for key in keys]
+    found = [sweep.full(key, PARAMS) for key in keys]
     assert found == ["studies.mine.softening", "studies.mine.student.lr", "temperature", "studies.mine.student.lr"]

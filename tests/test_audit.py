@@ -59,6 +59,24 @@ def test_what_was_said_of_another_view_or_image_is_found(made, wrong):
     assert min(run().values()) > 10 * audit.TOLERANCE
 
 
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_number_that_is_none_is_no_agreement(made, level, monkeypatch):
+    run, dump, folder = made
+    dump.levels[level][:] = np.nan
+    found = run()
+    monkeypatch.setattr(audit, "audit", lambda *_, **__: found)
+    monkeypatch.chdir(folder)
+    (folder / "params.yaml").write_text("{study: a, studies: {a: {features: {levels: [1, 2, 3], grid: 2}}}}")
+    with pytest.raises(BadInput, match="dump it again"):
+        audit.main(["teacher"])
+
+
+def test_half_precision_is_no_difference_however_large_the_number():
+    now = torch.tensor([45.03, 0.5, -0.25, 0.125])
+    assert audit.difference(now.half().numpy(), now) == 0
+    assert audit.difference((now + 1).half().numpy(), now) > audit.TOLERANCE
+
+
 def test_other_weights_are_refused_by_name(made):
     run, _, folder = made
     with h5py.File(folder / "dump.h5", "r+") as file:

@@ -9,8 +9,8 @@ from distill.errors import BadInput
 NAMES = ["normal", "pneumonia", "covid"]
 
 
-def epoch(labels, *, names=NAMES, counts=None, ratios=None, seed=0):
-    return balance.epoch(labels, names=names, counts=counts or {}, ratios=ratios or {}, seed=seed)
+def epoch(labels, *, names=NAMES, counts=None, ratios=None, seed=0, share=1.0):
+    return balance.epoch(labels, names=names, counts=counts or {}, ratios=ratios or {}, seed=seed, share=share)
 
 
 def classes(normal, pneumonia, covid):
@@ -85,3 +85,15 @@ def test_the_epoch_of_several_labels_at_once_equals_a_slow_reading_of_the_rule()
     owner = [min((k for k in range(3) if row[k]), key=lambda k: total[k], default=None) for row in labels]
     counted = {k: sum(owner[row] == k for row in rows) for k in (0, 1, 2, None)}
     assert counted == {0: 60, 1: 80, 2: 90, None: owner.count(None)}
+
+
+def test_where_a_share_of_the_labels_is_known_the_mix_of_known_labels_stays():
+    labels = classes(1000, 3000, 100)
+    whole = labels[epoch(labels, counts={"pneumonia": 900, "covid": 800})].sum(axis=0)
+    for label in range(3):
+        rows = np.flatnonzero(labels[:, label] == 1)
+        labels[rows[len(rows) // 10 :]] = np.nan
+    rows = epoch(labels, counts={"pneumonia": 900, "covid": 800}, share=0.1)
+    known = labels[rows][~np.isnan(labels[rows]).all(axis=1)]
+    assert known.sum(axis=0) == pytest.approx(whole / 10)
+    assert len(rows) - len(known) == np.isnan(labels).all(axis=1).sum()  # the others once each

@@ -4,16 +4,17 @@ import json
 from itertools import product
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from distill import auroc, border, controls, origins, prepared
+from distill import auroc, border, controls, metrics, origins, prepared
 from distill.atomic import write_json
 from distill.batches import Batches
 from stages import controls as stage
-from stages import train_controls
+from stages import train_controls, train_teacher
 
 ROOT = Path(__file__).parents[1]
 SIZE, COUNTS = 16, {"train": 96, "dev": 48, "test": 160}
@@ -161,6 +162,48 @@ def test_the_same_settings_give_the_same_bytes_whatever_the_students_seed(study)
     Path("params.yaml").write_text(yaml.safe_dump(content | {"student_seed": 7, "temperature": 3}))
     train_controls.main()
     assert Path("data/controls.safetensors").read_bytes() == first
+
+
+def test_thresholds_and_the_constant_answer_come_from_dev_and_the_shares_of_the_sources_from_train(study):
+    study(sources=True)
+    train, dev, test = (prepared.read("data/prepared.h5", split) for split in ("train", "dev", "test"))
+    rng = np.random.default_rng(0)
+    on_dev, on_test = rng.random(dev.labels.shape), rng.random(test.labels.shape)
+    test.labels[:] = [1, 0]
+    dev.labels[:, 0], dev.labels[:, 1] = 0, 1
+    found = stage.judged(dev, test, on_dev, on_test)
+    assert found["constant"]["answers"] == "spot"
+    assert list(found["threshold"].values()) == metrics.thresholds(dev.labels, on_dev).tolist()
+    train.labels[:, 0] = train.source == "a"  # and in test the other way round
+    test.labels[:, 0] = test.source == "b"
+    said = {f"source/{name}": rng.random((len(split.labels), 2)) for name, split in {"dev": dev, "test": test}.items()}
+    _, alone = stage.of_source({"train": train, "dev": dev, "test": test}, said)
+    assert alone["auroc"]["per_label"]["ring"] == 0
+
+
+@pytest.mark.parametrize(
+    ("run", "written"),
+    [(train_controls.main, "data/controls.safetensors"), (train_teacher.main, "data/models/teacher.safetensors")],
+)
+def test_who_learns_from_hard_labels_never_sees_an_image_without_one(film, tmp_path, monkeypatch, run, written):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    film().replace("data/prepared.h5")
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    small = {"epochs": 1, "batch_size": 48}
+    content["studies"]["phantom"]["student"] |= small
+    content["studies"]["phantom"]["teacher"] |= small | {"backbones": ["mobilenetv3_small_050"]}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    with h5py.File("data/prepared.h5", "r+") as file:
+        file["train/labels"][10:] = np.nan
+    files = []
+    for noise in (0, 1):
+        pixels = prepared.mapped("data/prepared.h5", "train/images", "r+")
+        pixels[10:] = np.random.default_rng(noise).integers(0, 255, pixels[10:].shape)
+        pixels.flush()
+        run()
+        files.append(Path(written).read_bytes())
+    assert files[0] == files[1]
 
 
 def test_where_test_has_one_answer_alone_nothing_is_made_up(study):

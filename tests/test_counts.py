@@ -38,6 +38,7 @@ def test_the_census_is_what_counting_one_by_one_gives():
     def chosen(**wanted):
         return [image for image in images if all(image[key] == value for key, value in wanted.items())]
 
+    told = [image for image in train if any(image[label] == image[label] for label in labels)]
     found = census(table, PAIRS, labels=labels, rows=rows)
     assert found | {"left_out": None, "duplicates": None, "from_one_source": None} == {
         "images": {split: of(chosen(split=split)) for split in splits},
@@ -48,6 +49,7 @@ def test_the_census_is_what_counting_one_by_one_gives():
             }
             for split in splits
         },
+        "labelled": {"images": len(told), "patients": patients(told)},
         "balanced": of([train[row] for row in rows]),
         "sources": {s: {split: of(chosen(source=s, split=split)) for split in splits} for s in sources},
         "left_out": None,
@@ -74,6 +76,7 @@ def test_what_is_odd_is_said_in_a_line_each_and_nothing_else():
         "duplicates": {"near": 0, "of_two_patients": 0, "that_disagree": 0},
         "from_one_source": {},
         "unlisted": 0,
+        "labelled": {"images": 4, "patients": 3},
     }
     assert remarks(quiet) == ["train 4 images of 3, dev 4 images of 3, test 4 images of 3 patients"]
     loud = {
@@ -83,11 +86,13 @@ def test_what_is_odd_is_said_in_a_line_each_and_nothing_else():
         "duplicates": {"near": 3, "of_two_patients": 0, "that_disagree": 2},
         "from_one_source": {"COVID-19": "cohen", "Normal": "kermany"},
         "unlisted": 7,
+        "labelled": {"images": 2, "patients": 1},
     }
     lines = remarks(loud)
     assert [line.split(":")[0].split(" ")[0] for line in lines] == [
-        *("train", "left", "3", "warning", "7", "every", "warning", "warning")
+        *("train", "labels", "left", "3", "warning", "7", "every", "warning", "warning")
     ]
-    assert lines[1].startswith("left out: 1 CT, 1,200 copy")
-    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[7]
-    assert "test has no 'Edema'" in lines[6]
+    assert lines[2].startswith("left out: 1 CT, 1,200 copy")
+    assert "'COVID-19' from cohen alone, 'Normal' from kermany alone" in lines[8]
+    assert lines[1] == "labels of 1 of 4 train patients are known"
+    assert "test has no 'Edema'" in lines[7]

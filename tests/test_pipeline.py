@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from distill import calibration, inference, weights
+from distill import auroc, calibration, inference, weights
 from distill.batches import Batches
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +127,10 @@ def test_each_network_carries_the_calibration_that_fits_it_on_dev(clone, name):
     expected = calibration.fit(dev.split.labels, inference.logits(network, dev))
     assert np.array(header.platt) == pytest.approx(expected, rel=1e-3)
     assert (expected != [1, 0]).any()
+    said = json.loads((clone / f"metrics/{name}.json").read_text(encoding="utf-8"))["dev"]
+    assert said["auroc"]["macro"] == pytest.approx(
+        auroc.macro(dev.split.labels, inference.logits(network, dev)), abs=1e-4
+    )
 
 
 def test_the_controls_stand_beside_the_networks_and_dvc_shows_their_numbers(clone):
@@ -180,11 +184,19 @@ def test_one_command_runs_what_is_missing_and_another_makes_a_table_of_all_exper
     taught = table[(table["learn_from"] == "assistant") & (table["metric"] == "AUROC") & (table["runs"] == 2)]
     assert len(taught) == 1 and taught["gain_low"].notna().all()  # its other seed was run by hand above
     alone = table[(table["learn_from"] == "labels") & (table["metric"] == "AUROC")].iloc[0]
-    names = (f"phantom-labels-seed{seed}" for seed in (0, 1))
+    names = [f"phantom-labels-seed{seed}" for seed in (0, 1)]
     shown = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):metrics/student.json"
     scores = [json.loads(run(clone, shown.format(name)).stdout) for name in names]
     assert alone["mean"] == pytest.approx(sum(score["auroc"]["macro"] for score in scores) / 2, abs=1e-6)
-    run(clone, "git checkout -q plots/ablation")  # the tables that this project commits
+    committed = (clone / "plots/ablation/table.csv").read_bytes()
+    done = run(clone, "python -m distill.ablation --on dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / "plots/ablation/table.csv").read_bytes() == committed
+    on_dev = pd.read_csv(clone / "plots/ablation/dev/table.csv")
+    mine = on_dev[(on_dev["learn_from"] == "labels") & (on_dev["metric"] == "AUROC")].iloc[0]
+    scores = [json.loads(run(clone, shown.format(name)).stdout)["dev"] for name in sorted(names)]
+    assert mine["mean"] == pytest.approx(sum(score["auroc"]["macro"] for score in scores) / 2, abs=1e-6)
+    run(clone, "rm -r plots/ablation/dev && git checkout -q plots/ablation")  # the tables that this project commits
 
 
 def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from distill import prepared, scarcity
+from distill.errors import BadInput
 
 LABELS = ["a", "b"]
 
@@ -51,6 +52,37 @@ def test_the_rarest_label_keeps_one_patient_however_small_the_share():
     rows = table(patients=20)
     seen = rows[~hidden(rows, 0.01)]
     assert (seen[LABELS].sum() > 0).all()
+
+
+def listed(rows):
+    """The rows as `prepare` has them: dev beside train, and for every tenth film a copy that is left out."""
+    rows = rows.assign(split=np.where(rows["group"] < "g300", "train", "dev"), left_out="", digest=range(len(rows)))
+    copies = rows.iloc[::10].assign(left_out="copy")
+    return pd.concat([rows, copies], ignore_index=True)
+
+
+def test_hidden_labels_are_gone_in_train_and_in_the_copies_of_its_films_and_nowhere_else():
+    before = listed(table())
+    after = scarcity.hide(before.copy(), labels=LABELS, fraction=0.1, seed=0)
+    gone = after[LABELS].isna().all(axis=1)
+    assert (after.loc[gone, "split"] == "train").all()
+    assert gone.groupby(after["digest"]).nunique().max() == 1
+    assert after.loc[~gone, LABELS].equals(before.loc[~gone, LABELS])
+    assert (gone & (after["left_out"] == "copy")).sum() > 50
+    kept = after[(after["split"] == "train") & ~gone]
+    assert kept["group"].nunique() == 30
+    everything = scarcity.hide(before.copy(), labels=LABELS, fraction=1.0, seed=0)
+    pd.testing.assert_frame_equal(everything, before)
+
+
+@pytest.mark.parametrize(("answer", "told"), [(0.0, "with 'b'"), (1.0, "without 'b'")])
+def test_a_label_of_which_nothing_is_left_is_told(answer, told):
+    rows = listed(table())
+    labelled = ~scarcity.hide(rows, labels=LABELS, fraction=0.05, seed=0)["a"].isna()
+    rows.loc[labelled, "b"] = answer
+    strata = rows.assign(b=answer)
+    with pytest.raises(BadInput, match=rf"data\.labelled_fraction: 0\.05 leaves no train image known to be {told}"):
+        scarcity.hide(strata, labels=LABELS, fraction=0.05, seed=0)
 
 
 def test_labelled_rows_fill_an_epoch_of_the_same_length_equally_often(pack):
