@@ -1,7 +1,8 @@
 """Run the experiments of the ablation, one after another: `python -m distill.sweep` (`make ablation`).
 
 Each is an experiment of DVC's, named by its settings, in a folder of its own (`--temp`): the workspace stays as it
-is, and only what git has is used. What was run before is not run again, so a sweep that was broken off goes on. The
+is, and only what git has is used. Only what the student needs is run, so that in an experiment the numbers of the other
+networks may be the commit's. What was run before is not run again, so a sweep that was broken off goes on. The
 teacher, whose stages must stand finished in the commit, is neither trained nor run unless what it learns from is swept.
 """
 
@@ -19,6 +20,7 @@ from distill.errors import BadInput
 
 LESSONS = ("labels", "teacher", "assistant")
 OF_TEACHER = ("train_teacher", "dump_teacher")
+TARGET = "evaluate@student"  # and what it needs: who learns from the teacher needs no assistant of the same temperature
 
 
 def main() -> None:
@@ -121,7 +123,7 @@ def run(name: str, settings: dict[str, object]) -> None:
     """One experiment. Raises `BadInput` with what DVC said last if it fails."""
     values = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
     here = ["--temp", "--allow-missing"]  # raw data that DVC does not track stays behind; no run reads it again
-    done = subprocess.run(["dvc", "exp", "run", *here, "-n", name, *values], capture_output=True, text=True)
+    done = subprocess.run(["dvc", "exp", "run", TARGET, *here, "-n", name, *values], capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith("error")]
         raise BadInput(f"{name}: {' '.join(lines) or done.stderr[-300:]}")
