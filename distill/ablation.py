@@ -12,7 +12,6 @@ from pathlib import Path
 
 import dvc.api
 import pandas as pd
-from ruamel.yaml import YAML
 
 from distill import command, comparison, gains
 from distill.atomic import atomic
@@ -28,8 +27,10 @@ def main() -> None:
     parser.add_argument("--on", choices=["test", "dev"], default="test", help="the split to score on")
     split = parser.parse_args().on
     folder = FOLDER if split == "test" else FOLDER / split
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = command.parameters()
     runs = tidy(pd.DataFrame(dvc.api.exp_show()), names=flat(params), study=params["study"], split=split)
+    if len(runs) < 2:
+        raise BadInput("dvc exp list: found no experiment of this commit to compare with it: `make ablation` runs some")
     settings = varied(runs)
     table = comparison.compare(runs, metrics=list(METRICS.values()), settings=settings)
     text = comparison.markdown(table, settings=settings)

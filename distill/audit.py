@@ -1,16 +1,17 @@
 """Is a dump what its network says? `python -m distill.audit teacher assistant` (`make audit`).
 
 Draws images and views at random, runs the network on those very pixels again and tells the largest difference to what
-the dump holds; a difference beyond rounding ends with exit status 1.
+the dump holds; a difference beyond rounding ends with exit status 1. The views are those that the dump says it has:
+whether they are still those of params.yaml is for `dvc status` to say.
 """
 
+import argparse
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from ruamel.yaml import YAML
 
 from distill import command, dumps, runtime, weights
 from distill.batches import Batches
@@ -21,19 +22,16 @@ IMAGES = 64
 TOLERANCE = 0.01  # standard deviations, beyond the rounding to half precision: another batch size stays well below
 
 
-def main(names: list[str]) -> None:
+def main(names: Sequence[str]) -> None:
     """Audit the dump of each of the named networks, a line each."""
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
-    features, device = params["studies"][params["study"]]["features"], runtime.start(0)
-    unknown = [name for name in names if name not in NETWORKS]
-    if unknown:
-        raise BadInput(f"found {unknown[0]!r}, expected a network that is dumped: {', '.join(NETWORKS)}")
+    params, device = command.parameters(), runtime.start(0)
+    features = params["studies"][params["study"]]["features"]
     for name in names:
         dump, model = f"data/dumps/{name}.h5", f"data/models/{name}.safetensors"
         found = audit(dump, model, "data/prepared.h5", **features, device=device)
         told = ", ".join(f"{what} {value:.1e}" for what, value in found.items())
         print(f"{dump}: {IMAGES} views run again; largest difference in standard deviations: {told}")
-        if not all(value <= TOLERANCE for value in found.values()):  # a NaN is no agreement
+        if not agree(found):
             raise BadInput(f"{dump}: is not what {model} says (more than {TOLERANCE} away): dump it again")
 
 
@@ -71,6 +69,11 @@ def audit(
     return dict(zip(names, map(difference, [then, *of_then], [logits, *features]), strict=True))
 
 
+def agree(found: dict[str, float]) -> bool:
+    """Whether all differences are within the tolerance; one that is NaN is not."""
+    return all(value <= TOLERANCE for value in found.values())
+
+
 def difference(then: np.ndarray, now: torch.Tensor) -> float:
     """The largest absolute difference of two arrays of one shape, beyond what rounding to half precision makes of it,
     in standard deviations of `now`."""
@@ -80,4 +83,6 @@ def difference(then: np.ndarray, now: torch.Tensor) -> float:
 
 
 if __name__ == "__main__":
-    command.run(lambda: main(sys.argv[1:] or ["teacher", "assistant"]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", choices=NETWORKS, help="whose dumps (default: both)")
+    command.run(lambda: main(parser.parse_args().networks or NETWORKS))

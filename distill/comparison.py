@@ -55,7 +55,7 @@ def markdown(table: pd.DataFrame, *, settings: Sequence[str]) -> str:
     for values, group in table.groupby(list(settings), sort=True):
         by_metric = group.set_index("metric")
         cells = [text for metric in metrics for text in _cells(by_metric.loc[metric])]
-        lines.append("| " + " | ".join([*map(_plain, values), str(group["runs"].max()), *cells]) + " |")
+        lines.append("| " + " | ".join([*map(plain, values), str(group["runs"].max()), *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -67,5 +67,6 @@ def _cells(row: pd.Series) -> tuple[str, str]:
     return level, f"{row['gain']:+.4f} ({row['gain_low']:+.4f} to {row['gain_high']:+.4f}){sure}"
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A setting as a person writes it: 20 and not 20.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from distill import png
+from distill.comparison import plain
 
 
 def draw(path: str | Path, table: pd.DataFrame, *, settings: Sequence[str], title: str) -> None:
@@ -19,7 +20,7 @@ def draw(path: str | Path, table: pd.DataFrame, *, settings: Sequence[str], titl
     panels = figure.subplots(1, max(1, len(metrics)), sharey=True, squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=False):
         part = table[table["metric"] == metric]
-        names = [", ".join(f"{key.split('.')[-1]} {row[key]}" for key in settings) for _, row in part.iterrows()]
+        names = [", ".join(f"{key.split('.')[-1]} {plain(row[key])}" for key in settings) for _, row in part.iterrows()]
         reach = [part["gain"] - part["gain_low"], part["gain_high"] - part["gain"]]
         axes.errorbar(part["gain"], range(len(part)), xerr=reach, fmt="o", color="#0072B2", capsize=3, markersize=4)
         axes.axvline(0, color="0.6", linewidth=1)

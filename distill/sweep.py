@@ -9,14 +9,18 @@ teacher, whose stages must stand finished in the commit, is neither trained nor 
 import argparse
 import re
 import subprocess
+from copy import deepcopy
+from functools import reduce
 from itertools import product
-from pathlib import Path
+from operator import getitem
 
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from distill import command
 from distill.comparison import ALONE, OF_TEACHING
 from distill.errors import BadInput
+from distill.schema import Params
 
 LESSONS = ("labels", "teacher", "assistant")
 OF_TEACHER = ("train_teacher", "dump_teacher")
@@ -25,7 +29,7 @@ TARGET = "evaluate@student"  # and what it needs: who learns from the teacher ne
 
 def main() -> None:
     """What the command line asks for, less what is there."""
-    params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+    params = command.parameters()
     asked = arguments()
     refuse_unfinished()
     there = set(told("dvc", "exp", "list", "--name-only").split())
@@ -58,23 +62,28 @@ def grid_of(asked: list[list[str]], params: dict) -> dict[str, list[str]]:
             raise BadInput(f"--set {short}: expected another parameter: a sweep has one study, --learn-from and seeds")
         if not values or key in grid:
             what = "it twice" if values else "no value"
-            raise BadInput(f"--set {short}: found {what}, expected it once, with its values")
-        if not exists(key, params):
-            raise BadInput(f"--set {short}: {key} is not in params.yaml")
+            raise BadInput(f"--set {short}: found {what}, expected it once, with its values: --set temperature 2 30")
+        if key.startswith("studies.") and not key.startswith(f"studies.{params['study']}."):
+            raise BadInput(f"--set {short}: expected a parameter of the study that runs, {params['study']}")
+        for value in values:
+            refuse_wrong(short, key, value, params)
         grid[key] = values
     return grid
 
 
-def exists(key: str, content: object) -> bool:
-    """Whether nested dictionaries and lists hold the dotted `key`."""
-    for part in key.split("."):
-        if isinstance(content, list) and part.isdecimal() and int(part) < len(content):
-            content = content[int(part)]
-        elif isinstance(content, dict) and part in content:
-            content = content[part]
-        else:
-            return False
-    return True
+def refuse_wrong(short: str, key: str, value: str, params: dict) -> None:
+    """Raise `BadInput` if params.yaml has no such key, or could not have this value there."""
+    changed = deepcopy(params)
+    *path, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+    try:
+        place = reduce(getitem, path, changed)
+        place[last]  # a new key would need DVC's plus
+        place[last] = YAML(typ="safe", pure=True).load(value)
+        Params.model_validate(changed)
+    except (LookupError, TypeError):
+        raise BadInput(f"--set {short}: {key} is not in params.yaml") from None
+    except ValidationError as error:
+        raise BadInput(f"--set {short}: found {value!r}: {error.errors()[0]['msg']}") from None
 
 
 def full(key: str, params: dict) -> str:
@@ -116,7 +125,8 @@ def refuse_unfinished() -> None:
         raise BadInput("dvc.lock, params.yaml: found changes that are not committed, expected the baseline in a commit")
     changed = told("dvc", "status", *OF_TEACHER)
     if "up to date" not in changed:
-        raise BadInput(f"{', '.join(OF_TEACHER)}: not finished, expected a finished baseline: dvc repro, then commit")
+        why = " ".join(changed.split())
+        raise BadInput(f"expected a finished baseline (dvc repro, then commit), found by dvc status: {why}")
 
 
 def run(name: str, settings: dict[str, object]) -> None:
@@ -125,8 +135,8 @@ def run(name: str, settings: dict[str, object]) -> None:
     here = ["--temp", "--allow-missing"]  # raw data that DVC does not track stays behind; no run reads it again
     done = subprocess.run(["dvc", "exp", "run", TARGET, *here, "-n", name, *values], capture_output=True, text=True)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith("error")]
-        raise BadInput(f"{name}: {' '.join(lines) or done.stderr[-300:]}")
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith("error: ")]
+        raise BadInput(f"{name}: {lines[0].partition(': ')[2] if lines else done.stderr[-300:]}")
 
 
 def told(*command: str) -> str:

@@ -1,11 +1,13 @@
 """The ablation's statistics, against SciPy's own tests, and the way from DVC's list to the table."""
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 from scipy import stats
 
 from distill import ablation, comparison, gains, sweep
@@ -174,14 +176,18 @@ def test_two_runs_never_have_one_name():
         sweep.experiments("phantom", lessons=["teacher"], seeds=[0], grid={"studies.phantom.x": ["[a,b]", "[a b]"]})
 
 
-PARAMS = {"study": "mine", "studies": {"mine": {"softening": "sigmoid", "student": {"lr": 1}}}, "temperature": 2}
+PARAMS = YAML(typ="safe", pure=True).load(Path(__file__).parents[1] / "params.yaml")
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         ([["temprature", "2"]], "temprature is not in params.yaml"),
-        ([["student.lrr", "2"]], "studies.mine.student.lrr is not in params.yaml"),
+        ([["student.lrr", "2"]], "studies.phantom.student.lrr is not in params.yaml"),
+        ([["data.sources.7.folder", "a"]], "is not in params.yaml"),
+        ([["softening", "sigmoid", "softmx"]], "found 'softmx': Input should be 'sigmoid' or 'softmax'"),
+        ([["temperature", "0"]], "found '0': Input should be greater"),
+        ([["studies.covid.softening", "sigmoid"]], "of the study that runs, phantom"),
         ([["temperature"]], "found no value"),
         ([["temperature", "2"], ["temperature", "3"]], "found it twice"),
         ([["learn_from", "teacher"]], "expected another parameter"),
@@ -194,6 +200,9 @@ def test_what_cannot_be_swept_is_refused_before_the_first_run(asked, told):
 
 
 def test_a_key_of_the_study_needs_no_path():
-    keys = ["softening", "student.lr", "temperature", "studies.mine.student.lr"]
+    keys = ["softening", "student.lr", "temperature", "studies.phantom.student.lr"]
     found = [sweep.full(key, PARAMS) for key in keys]
-    assert found == ["studies.mine.softening", "studies.mine.student.lr", "temperature", "studies.mine.student.lr"]
+    assert found == [f"studies.phantom.{key}" for key in keys[:2]] + keys[2:]
+    wanted = {"data.sources.0.uncertain.default": ["ones", "zeros"], "features.levels": ["[0, 1, 2]"]}
+    grid = sweep.grid_of([[key, *values] for key, values in wanted.items()], PARAMS)
+    assert grid == {f"studies.phantom.{key}": values for key, values in wanted.items()}
