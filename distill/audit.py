@@ -27,6 +27,8 @@ def main(names: Sequence[str]) -> None:
     params, device = command.parameters(), runtime.start(0)
     features = params["studies"][params["study"]]["features"]
     for name in names:
+        if name not in NETWORKS:
+            raise BadInput(f"found {name!r}, expected a network that is dumped: {', '.join(NETWORKS)}")
         dump, model = f"data/dumps/{name}.h5", f"data/models/{name}.safetensors"
         found = audit(dump, model, "data/prepared.h5", **features, device=device)
         told = ", ".join(f"{what} {value:.1e}" for what, value in found.items())
@@ -84,5 +86,5 @@ def difference(then: np.ndarray, now: torch.Tensor) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("networks", nargs="*", choices=NETWORKS, help="whose dumps (default: both)")
-    command.run(lambda: main(parser.parse_args().networks or NETWORKS))
+    parser.add_argument("networks", nargs="*", default=NETWORKS, help="whose dumps: teacher, assistant (default: both)")
+    command.run(lambda: main(parser.parse_args().networks))
