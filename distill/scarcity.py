@@ -34,6 +34,6 @@ def hidden(train: pd.DataFrame, *, labels: list[str], fraction: float, seed: int
     """
     groups = (train[labels] == 1).groupby(train["group"]).any()  # sorted
     strata = rarest_label(np.column_stack([groups, ~groups.any(axis=1)]))
-    drawn = pd.Series(np.random.default_rng([seed, 0, 1]).permutation(len(groups)), groups.index).groupby(strata)
+    drawn = pd.Series(np.random.default_rng(seed).permutation(len(groups)), groups.index).groupby(strata)
     place = (drawn.rank() - 1) / drawn.transform("size")  # in [0, 1) within each stratum, whose first always is in
     return train["group"].map(place >= fraction)
