@@ -10,7 +10,7 @@ from scipy import stats
 SEED, LESSON, ALONE = "student_seed", "learn_from", "labels"
 # What `learn_from: labels` does not read: the same student alone is the partner whatever their values.
 OF_TEACHING = re.compile(
-    r"^temperature$|\.(softening|cached_views|wasserstein)$|\.weights\.(soft|feature)$|\.(teacher|assistant|features)\."
+    r"^temperature$|\.(softening|wasserstein)$|\.weights\.(soft|feature)$|\.(teacher|assistant|features)\."
 )
 
 

@@ -26,9 +26,9 @@ def distil(
     """Train `student` (for the paper: assistant or student) on the labels and on the dump at path `dump`.
 
     It sees the cached views, the very pixels that the dump describes (`fit.views_of`). Where the dump is empty, an
-    epoch is as long, of the rows with a known label, in views never shown before: who learns alone is held back by
-    nothing. `temperature` to `weights` are those of `losses.distillation`, `settings` those of `fit.fit`, whose
-    history comes back.
+    epoch is as long, of the rows with a known label: no gain is one of longer training or of other views.
+    `temperature` to `weights` are those of `losses.distillation`, `settings` those of `fit.fit`, whose history comes
+    back.
     """
     teacher = dumps.read(dump, names=train.split.names, recipe=train.recipe, image_id=train.split.image_id)
 
@@ -43,8 +43,8 @@ def distil(
             weights=weights,
         )
 
-    rows, views = (train.split.labelled_rows, None) if teacher.empty else (train.split.rows, train.recipe["count"])
-    return fit.fit(student, train=train, dev=dev, rows=rows, loss=loss, views=views, **settings)
+    rows = train.split.labelled_rows if teacher.empty else train.split.rows
+    return fit.fit(student, train=train, dev=dev, rows=rows, loss=loss, views=train.recipe["count"], **settings)
 
 
 def _on_device(said: tuple[np.ndarray, list[np.ndarray]] | None, device: torch.device):

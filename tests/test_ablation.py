@@ -159,9 +159,16 @@ def test_other_settings_are_swept_for_who_learns_alone_too_under_a_name_that_git
 
 
 def test_every_setting_that_the_student_alone_does_not_read_is_known():
-    teaching = ["softening", "cached_views", "student.wasserstein", "student.weights.soft", "student.weights.feature"]
+    teaching = ["softening", "student.wasserstein", "student.weights.soft", "student.weights.feature"]
     teaching += ["features.grid", "teacher.epochs", "assistant.weights.hard"]
-    own = ["student.lr", "student.weights.hard", "data.labelled_fraction", "views.rotate", "balance.counts"]
+    own = [
+        "cached_views",
+        "student.lr",
+        "student.weights.hard",
+        "data.labelled_fraction",
+        "views.rotate",
+        "balance.counts",
+    ]
     assert all(comparison.OF_TEACHING.search(f"studies.a.{key}") for key in teaching)
     assert not any(comparison.OF_TEACHING.search(f"studies.a.{key}") for key in own)
     assert comparison.OF_TEACHING.search("temperature") and not comparison.OF_TEACHING.search("seed")
