@@ -132,7 +132,7 @@ def refuse_unfinished() -> None:
 def run(name: str, settings: dict[str, object]) -> None:
     """One experiment. Raises `BadInput` with what DVC said last if it fails."""
     values = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
-    here = ["--temp", "--allow-missing"]  # raw data that DVC does not track stays behind; no run reads it again
+    here = ["--temp", "--allow-missing"]  # raw data that DVC does not track stays behind
     done = subprocess.run(["dvc", "exp", "run", TARGET, *here, "-n", name, *values], capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith("error: ")]
