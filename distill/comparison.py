@@ -19,8 +19,8 @@ def compare(runs: pd.DataFrame, *, metrics: Sequence[str], settings: Sequence[st
 
     `runs` has one run a row: the columns `settings`, `student_seed` and `metrics`. Columns that come back: the
     settings, `metric`, `runs`, `mean`, `low` and `high` (95 %, Student's t over runs), and `gain`, `gain_low`,
-    `gain_high`: the mean difference to the student alone (`learn_from: labels`) of the same seed, with its interval,
-    NaN where there are fewer than two pairs.
+    `gain_high`: the mean difference to the student alone (`learn_from: labels`) of the same seed, with its interval.
+    NaN where there is no pair; the interval where there are fewer than two.
     """
     alone = runs[runs[LESSON] == ALONE]
     keys = [name for name in settings if name != LESSON and not OF_TEACHING.search(name)]
@@ -62,7 +62,7 @@ def markdown(table: pd.DataFrame, *, settings: Sequence[str]) -> str:
 def _cells(row: pd.Series) -> tuple[str, str]:
     level = f"{row['mean']:.4f} ({row['low']:.4f}–{row['high']:.4f})" if row["runs"] > 1 else f"{row['mean']:.4f}"
     if np.isnan(row["gain_low"]):
-        return level, ""
+        return level, "" if np.isnan(row["gain"]) else f"{row['gain']:+.4f}, one pair"
     sure = "" if row["gain_low"] <= 0 <= row["gain_high"] else " *"
     return level, f"{row['gain']:+.4f} ({row['gain_low']:+.4f} to {row['gain_high']:+.4f}){sure}"
 

@@ -7,8 +7,8 @@ K labels.
 import numpy as np
 
 from distill import auroc, bootstrap
-from distill.auroc import mean_defined
-from distill.metrics import average_precision, averages, counts, mean_calibration_error, samples
+from distill.auroc import by_label, mean_defined
+from distill.metrics import average_precision, averages, calibration_error, counts, mean_calibration_error, samples
 
 AVERAGES = ("micro", "macro", "weighted")
 
@@ -51,6 +51,7 @@ def report(
         "calibration_error": {
             "macro": mean_calibration_error(labels, probabilities),
             "uncalibrated": mean_calibration_error(labels, uncalibrated),
+            "per_label": named([calibration_error(*known) for known in by_label(labels, probabilities)]),
         },
         "constant": _constant(labels, constant, named),
     }

@@ -1,14 +1,15 @@
 """Run the experiments of the ablation, one after another: `python -m distill.sweep` (`make ablation`).
 
 Each is an experiment of DVC's, named by its settings, in a folder of its own (`--temp`): the workspace stays as it
-is, and only what git has is used. Only what the student needs is run, so that in an experiment the numbers of the other
-networks may be the commit's. What was run before is not run again, so a sweep that was broken off goes on. The
-teacher, whose stages must stand finished in the commit, is neither trained nor run unless what it learns from is swept.
+is, and only what git has is used. Only what the student needs is run: the numbers of the other networks may be the
+commit's. What was run before is not run again, so a sweep that was broken off goes on. The teacher, whose stages must
+stand finished in the commit, is neither trained nor run unless what it learns from is swept.
 """
 
 import argparse
 import re
 import subprocess
+import sys
 from copy import deepcopy
 from functools import reduce
 from itertools import product
@@ -16,6 +17,7 @@ from operator import getitem
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
+from tqdm import tqdm
 
 from distill import command
 from distill.comparison import ALONE, OF_TEACHING
@@ -28,7 +30,7 @@ TARGET = "evaluate@student"  # and what it needs: who learns from the teacher ne
 
 
 def main() -> None:
-    """What the command line asks for, less what is there."""
+    """What the command line asks for, less what was run before."""
     params = command.parameters()
     asked = arguments()
     refuse_unfinished()
@@ -37,9 +39,10 @@ def main() -> None:
     wanted = experiments(params["study"], lessons=asked.learn_from, seeds=asked.student_seed, grid=grid)
     missing = {name: settings for name, settings in wanted.items() if name not in there}
     print(f"sweep: {len(wanted)} experiments, {len(wanted) - len(missing)} of them done before", flush=True)
-    for number, (name, settings) in enumerate(missing.items(), 1):
-        print(f"sweep: {number} of {len(missing)}: {name}", flush=True)
-        run(name, settings)
+    with tqdm(missing.items(), desc="sweep", unit="experiment", disable=None, leave=False) as bar:
+        for number, (name, settings) in enumerate(bar, 1):
+            tqdm.write(f"sweep: {number} of {len(missing)}: {name}", file=sys.stderr)
+            run(name, settings)
 
 
 def arguments() -> argparse.Namespace:

@@ -71,6 +71,8 @@ def test_the_markdown_marks_a_gain_whose_interval_excludes_zero_and_no_other():
     lines = text.splitlines()
     assert lines[0] == "| learn_from | runs | AUROC | gain | average precision | gain | F1 | gain |"
     assert len(lines) == 4 and lines[2].startswith("| labels | 5 | 0.") and lines[3].count(" *") == 3
+    one_pair = comparison.markdown(compare(runs(seeds=1), "learn_from"), settings=["learn_from"])
+    assert one_pair.count("one pair") == 3 and " *" not in one_pair  # a gain without an interval says so
     table = runs(gain=0)
     table.loc[table["learn_from"] == "teacher", METRICS] += np.resize([-0.02, 0.02], 5)[:, None]
     assert " *" not in comparison.markdown(compare(table, "learn_from"), settings=["learn_from"])

@@ -65,6 +65,12 @@ def found(data):
     )
 
 
+def expected_calibration_error(truth, score):
+    """Guo et al. 2017, equation 3, bin by bin."""
+    bins = [(score >= low / 10) & (score < low / 10 + 0.1 + (low == 9)) for low in range(10)]
+    return sum(abs(truth[b].sum() - score[b].sum()) for b in bins) / len(truth)
+
+
 def test_each_label_of_chexpert_is_scikit_learns_on_its_known_entries(data, found):
     table, cells, probabilities = data
     judged = metrics.averages(*metrics.counts(table[LABELS].to_numpy(), probabilities >= 0.5))
@@ -78,6 +84,7 @@ def test_each_label_of_chexpert_is_scikit_learns_on_its_known_entries(data, foun
         assert found["auroc"]["per_label"][name] == pytest.approx(roc_auc_score(truth, score))
         ranked = average_precision_score(truth, score)
         assert found["average_precision"]["per_label"][name] == pytest.approx(ranked)
+        assert found["calibration_error"]["per_label"][name] == pytest.approx(expected_calibration_error(truth, score))
 
 
 def test_each_average_on_chexpert_is_made_of_scikit_learns_numbers(data, found):
