@@ -7,11 +7,14 @@ would have no number left to believe.
 """
 
 import argparse
+import re
+import subprocess
 from ast import literal_eval
 from pathlib import Path
 
 import dvc.api
 import pandas as pd
+from ruamel.yaml import YAML
 
 from distill import command, comparison, gains
 from distill.atomic import atomic
@@ -28,7 +31,9 @@ def main() -> None:
     split = parser.parse_args().on
     folder = FOLDER if split == "test" else FOLDER / split
     params = command.parameters()
-    runs = tidy(pd.DataFrame(dvc.api.exp_show()), names=flat(params), study=params["study"], split=split)
+    shown = pd.DataFrame(dvc.api.exp_show())
+    shown = shown[[trained_as_it_says(row) for _, row in shown.iterrows()]]
+    runs = tidy(shown, names=list(flat(params)), study=params["study"], split=split)
     if len(runs) < 2:
         raise BadInput("dvc exp list: found no experiment of this commit to compare with it: `make ablation` runs some")
     settings = varied(runs)
@@ -43,6 +48,26 @@ def main() -> None:
     print(text)
 
 
+def trained_as_it_says(row: pd.Series) -> bool:
+    """Whether the student of a run that DVC lists was trained with the parameters that stand there.
+
+    Where only other stages were run, its scores are those of whatever was run and committed before.
+    """
+    if row["rev"] == "workspace":
+        return False
+    lock = subprocess.run(["git", "show", f"{row['rev']}:dvc.lock"], capture_output=True, text=True).stdout
+    stage = re.search(r"(?ms)^  train_student:\n.*?(?=^  \S|\Z)", lock)
+    read = YAML(typ="safe", pure=True).load(stage[0])["train_student"]["params"]["params.yaml"] if stage else {}
+    values = flat(read)
+    return bool(values) and all(same(row.get(key), value) for key, value in values.items())
+
+
+def same(shown: object, value: object) -> bool:
+    """Whether DVC's table shows a value of dvc.lock: numbers there may have become floats, lists text."""
+    numeric = isinstance(value, int | float) and isinstance(shown, int | float)
+    return shown == value if numeric else str(shown) == str(value)
+
+
 def tidy(shown: pd.DataFrame, *, names: list[str], study: str, split: str = "test") -> pd.DataFrame:
     """The finished runs of `study` as `comparison.compare` wants them; what the commit and an experiment share, once.
 
@@ -50,7 +75,7 @@ def tidy(shown: pd.DataFrame, *, names: list[str], study: str, split: str = "tes
     `split`, test or dev. Raises `BadInput` if no run has been finished.
     """
     under_way = shown["State"].isin(["Running", "Queued", "Failed"])  # listed with the metrics of the commit
-    runs = shown[(shown["rev"] != "workspace") & (shown["study"] == study) & ~under_way].copy()
+    runs = shown[(shown["study"] == study) & ~under_way].copy()
     for key, name in METRICS.items():
         key = key if split == "test" else f"{split}.{key}"
         column = next((c for c in (f"metrics/student.json:{key}", key) if c in runs), None)
@@ -81,12 +106,12 @@ def varied(runs: pd.DataFrame) -> list[str]:
     return [comparison.LESSON, *(name for name in columns if runs[name].nunique() > 1)]
 
 
-def flat(content: dict, prefix: str = "") -> list[str]:
-    """The dotted names of all values in nested dictionaries."""
-    names = []
+def flat(content: dict, prefix: str = "") -> dict[str, object]:
+    """The values in nested dictionaries by their dotted names."""
+    values = {}
     for key, value in content.items():
-        names += flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return names
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return values
 
 
 if __name__ == "__main__":

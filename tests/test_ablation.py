@@ -91,17 +91,67 @@ def test_the_picture_has_a_row_for_each_setting(tmp_path):
 
 
 def shown():
-    """What DVC lists: the workspace, the commit, and experiments, some unfinished or of another study."""
+    """What DVC lists: the commit and experiments, some unfinished or of another study."""
     table = runs(seeds=3).rename(columns={"AUROC": "metrics/student.json:auroc.macro"})
     table = table.rename(columns={"average precision": "average_precision.macro", "F1": "f1.macro"})
     table = table.assign(
         rev="abc", study="phantom", seed=0.0, **{"studies.phantom.size": 64.0, "studies.nih.size": 9.0}
     )
-    extra = pd.DataFrame([table.iloc[0].to_dict() | {"rev": "workspace"}, table.iloc[0].to_dict() | {"rev": "main"}])
+    extra = pd.DataFrame([table.iloc[0].to_dict() | {"rev": "main"}])
     others = table.iloc[:2].assign(study="nih")
     failed = table.iloc[:1].assign(student_seed=9, **{"f1.macro": "None"})
     running = table.iloc[:1].assign(student_seed=8, State="Running")  # with the metrics of another, as DVC lists it
     return pd.concat([extra, table, others, failed, running], ignore_index=True)
+
+
+LOCK = """schema: '2.0'
+stages:
+  prepare:
+    params:
+      params.yaml: {study: nih}
+  train_student:
+    params:
+      params.yaml:
+        learn_from: labels
+        student_seed: 2
+        studies.phantom.features:
+          levels: [1, 2, 3]
+          grid: 4
+  evaluate@student:
+    deps: []
+"""
+
+
+@pytest.fixture
+def commit(tmp_path, monkeypatch):
+    """A function that commits this text as dvc.lock and gives the row that DVC shows of it, with these changes."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run("git init -q && git config user.name t && git config user.email t@localhost", shell=True, check=True)
+
+    def write(lock: str, **changed) -> pd.Series:
+        Path("dvc.lock").write_text(lock)
+        subprocess.run("git add . && git commit -qm lock --allow-empty", shell=True, check=True)
+        row = {"rev": "HEAD", "learn_from": "labels", "student_seed": 2.0, "study": "phantom", "temperature": 20.0}
+        return pd.Series(
+            row | {"studies.phantom.features.levels": "[1, 2, 3]", "studies.phantom.features.grid": 4} | changed
+        )
+
+    return write
+
+
+def test_a_commit_whose_student_was_trained_with_its_parameters_is_a_run_and_no_other_is(commit):
+    assert ablation.trained_as_it_says(commit(LOCK))
+    assert ablation.trained_as_it_says(commit(LOCK, temperature=30.0))  # which its student did not read
+    for key, value in {
+        "learn_from": "teacher",
+        "student_seed": 3.0,
+        "studies.phantom.features.levels": "[2, 3, 4]",
+        "studies.phantom.features.grid": float("nan"),
+        "rev": "workspace",
+    }.items():
+        assert not ablation.trained_as_it_says(commit(LOCK, **{key: value}))
+    assert not ablation.trained_as_it_says(commit(LOCK.replace("train_student", "train_teacher")))
+    assert not ablation.trained_as_it_says(commit(LOCK, rev="0" * 40))  # no such commit here
 
 
 NAMES = ["study", "learn_from", "temperature", "student_seed", "seed", "studies.phantom.size", "studies.nih.size"]
@@ -136,7 +186,7 @@ def test_a_value_within_a_source_is_a_setting_of_its_own():
 
 
 def test_the_names_of_parameters_are_those_of_dvc():
-    assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == ["a", "b.c", "b.d.e"]
+    assert ablation.flat({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == {"a": 1, "b.c": [1, 2], "b.d.e": 2}
 
 
 def test_who_learns_alone_has_one_run_whatever_the_settings_of_teaching():
