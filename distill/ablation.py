@@ -21,6 +21,8 @@ from distill.atomic import atomic
 from distill.errors import BadInput
 
 FOLDER = Path("plots/ablation")
+OF_TEACHER, OF_ASSISTANT = ("train_teacher", "dump_teacher"), ("train_assistant", "dump_assistant")
+TAUGHT_BY = {"labels": (), "teacher": OF_TEACHER}  # else by the assistant, and so by both
 METRICS = {"auroc.macro": "AUROC", "average_precision.macro": "average precision", "f1.macro": "F1"}
 
 
@@ -49,17 +51,22 @@ def main() -> None:
 
 
 def trained_as_it_says(row: pd.Series) -> bool:
-    """Whether the student of a run that DVC lists was trained with the parameters that stand there.
+    """Whether the student of a run that DVC lists was made with the parameters that stand there, and so has its scores.
 
-    Where only other stages were run, its scores are those of whatever was run and committed before.
+    Where only other stages were run, the scores are those of whatever was run and committed before.
     """
     if row["rev"] == "workspace":
         return False
-    lock = subprocess.run(["git", "show", f"{row['rev']}:dvc.lock"], capture_output=True, text=True).stdout
-    stage = re.search(r"(?ms)^  train_student:\n.*?(?=^  \S|\Z)", lock)
-    read = YAML(typ="safe", pure=True).load(stage[0])["train_student"]["params"]["params.yaml"] if stage else {}
-    values = flat(read)
-    return bool(values) and all(same(row.get(key), value) for key, value in values.items())
+    shown = subprocess.run(["git", "show", f"{row['rev']}:./dvc.lock"], capture_output=True, text=True).stdout
+    stages = ("prepare", *TAUGHT_BY.get(row["learn_from"], (*OF_TEACHER, *OF_ASSISTANT)), "train_student")
+    return all(made_with(row, stage, lock=shown) for stage in stages)
+
+
+def made_with(row: pd.Series, stage: str, *, lock: str) -> bool:
+    """Whether dvc.lock has a stage, and all parameters there are those of the row."""
+    block = re.search(rf"(?ms)^  {stage}:\n.*?(?=^  \S|\Z)", lock)
+    read = YAML(typ="safe", pure=True).load(block[0])[stage]["params"]["params.yaml"] if block else {}
+    return bool(read) and all(same(row.get(key), value) for key, value in flat(read).items())
 
 
 def same(shown: object, value: object) -> bool:

@@ -108,18 +108,34 @@ LOCK = """schema: '2.0'
 stages:
   prepare:
     params:
-      params.yaml: {study: nih}
+      params.yaml:
+        study: phantom
+        studies.phantom.data:
+          labelled_fraction: 1.0
+          sources:
+          - reader: chexpert
+  train_teacher:
+    params:
+      params.yaml: {studies.phantom.teacher: {lr: 0.001}}
+  dump_teacher:
+    params:
+      params.yaml: {seed: 0}
   train_student:
     params:
       params.yaml:
         learn_from: labels
         student_seed: 2
+        temperature: 20
         studies.phantom.features:
           levels: [1, 2, 3]
           grid: 4
   evaluate@student:
     deps: []
 """
+ROW = {"rev": "HEAD", "study": "phantom", "learn_from": "labels", "student_seed": 2.0, "temperature": 20.0, "seed": 0.0}
+ROW |= {"studies.phantom.features.levels": "[1, 2, 3]", "studies.phantom.features.grid": 4}
+ROW |= {"studies.phantom.data.labelled_fraction": 1.0, "studies.phantom.data.sources": "[{'reader': 'chexpert'}]"}
+ROW |= {"studies.phantom.teacher.lr": 0.001}
 
 
 @pytest.fixture
@@ -131,27 +147,42 @@ def commit(tmp_path, monkeypatch):
     def write(lock: str, **changed) -> pd.Series:
         Path("dvc.lock").write_text(lock)
         subprocess.run("git add . && git commit -qm lock --allow-empty", shell=True, check=True)
-        row = {"rev": "HEAD", "learn_from": "labels", "student_seed": 2.0, "study": "phantom", "temperature": 20.0}
-        return pd.Series(
-            row | {"studies.phantom.features.levels": "[1, 2, 3]", "studies.phantom.features.grid": 4} | changed
-        )
+        return pd.Series(ROW | changed)
 
     return write
 
 
-def test_a_commit_whose_student_was_trained_with_its_parameters_is_a_run_and_no_other_is(commit):
+def test_a_commit_whose_student_was_made_with_its_parameters_is_a_run(commit):
     assert ablation.trained_as_it_says(commit(LOCK))
-    assert ablation.trained_as_it_says(commit(LOCK, temperature=30.0))  # which its student did not read
-    for key, value in {
-        "learn_from": "teacher",
-        "student_seed": 3.0,
-        "studies.phantom.features.levels": "[2, 3, 4]",
-        "studies.phantom.features.grid": float("nan"),
-        "rev": "workspace",
-    }.items():
-        assert not ablation.trained_as_it_says(commit(LOCK, **{key: value}))
-    assert not ablation.trained_as_it_says(commit(LOCK.replace("train_student", "train_teacher")))
-    assert not ablation.trained_as_it_says(commit(LOCK, rev="0" * 40))  # no such commit here
+    assert ablation.trained_as_it_says(commit(LOCK, **{"studies.phantom.teacher.lr": 0.1}))  # a teacher of nobody
+    taught = LOCK.replace("learn_from: labels", "learn_from: teacher")
+    assert ablation.trained_as_it_says(commit(taught, learn_from="teacher"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("study", "kermany"),  # though no parameter of training differs
+        ("studies.phantom.data.labelled_fraction", 0.1),
+        ("studies.phantom.data.sources", "[{'reader': 'nih'}]"),
+        ("learn_from", "teacher"),
+        ("temperature", 30.0),
+        ("student_seed", 3.0),
+        ("studies.phantom.features.levels", "[2, 3, 4]"),
+        ("studies.phantom.features.grid", float("nan")),
+        ("rev", "0" * 40),  # no such commit here
+    ],
+)
+def test_a_commit_with_other_parameters_than_its_student_was_made_with_is_no_run(commit, key, value):
+    assert not ablation.trained_as_it_says(commit(LOCK, **{key: value}))
+
+
+def test_a_commit_without_a_student_or_taught_by_another_teacher_is_no_run(commit):
+    assert not ablation.trained_as_it_says(commit(LOCK.replace("train_student", "train_assistant")))
+    taught = LOCK.replace("learn_from: labels", "learn_from: teacher")
+    assert not ablation.trained_as_it_says(commit(taught, learn_from="teacher", **{"studies.phantom.teacher.lr": 0.1}))
+    assistants = LOCK.replace("learn_from: labels", "learn_from: assistant")
+    assert not ablation.trained_as_it_says(commit(assistants, learn_from="assistant"))  # who was never trained
 
 
 NAMES = ["study", "learn_from", "temperature", "student_seed", "seed", "studies.phantom.size", "studies.nih.size"]
