@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -30,26 +29,19 @@ def distil(
     `temperature` to `weights` are those of `losses.distillation`, `settings` those of `fit.fit`, whose history comes
     back.
     """
-    teacher = dumps.read(dump, names=train.split.names, recipe=train.recipe, image_id=train.split.image_id)
+    said = dumps.read(dump, names=train.split.names, recipe=train.recipe, image_id=train.split.image_id)
 
-    def loss(outputs, *, rows, view, labels):
+    def loss(outputs, batch):
         return losses.distillation(
             student=outputs,
-            teacher=_on_device(teacher.at(rows, view), train.device),
-            labels=labels,
+            teacher=batch.said,
+            labels=batch.labels,
             temperature=temperature,
             softening=softening,
             feature_distance=feature_distance,
             weights=weights,
         )
 
-    rows = train.split.labelled_rows if teacher.empty else train.split.rows
+    rows = train.split.labelled_rows if said.empty else train.split.rows
+    train = train.taught_by([] if said.empty else [said.logits, *said.levels])
     return fit.fit(student, train=train, dev=dev, rows=rows, loss=loss, views=train.recipe["count"], **settings)
-
-
-def _on_device(said: tuple[np.ndarray, list[np.ndarray]] | None, device: torch.device):
-    """Logits (B, K) and feature maps (B, C, g, g) of a dump as float32 tensors; None as it is."""
-    if said is None:
-        return None
-    logits, features = said
-    return torch.from_numpy(logits).to(device), [torch.from_numpy(maps).to(device).float() for maps in features]

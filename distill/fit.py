@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from distill import auroc, inference
+from distill import auroc, inference, processes
+from distill.ahead import ahead
 from distill.batches import Batches
+from distill.descent import Descent, Loss
 from distill.errors import BadInput
 from distill.hard_loss import hard_bce
-
-Loss = Callable[..., tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
 
 def fit(
@@ -29,44 +28,32 @@ def fit(
     title: str,
     epochs: int,
     batch_size: int,
-    lr: float,
-    weight_decay: float,
-    schedule: str,
     views: int | None = None,
+    **settings,
 ) -> pd.DataFrame:
-    """Train `network` in place by Adam (paper, section 4) and leave it with the weights of its best epoch.
+    """Train `network` in place and leave it with the weights of its best epoch.
 
-    `rows` (M,) are the row numbers of one epoch, some perhaps repeated. `loss(outputs, rows=, view=, labels=)` takes
-    what the network gave for a batch and returns the total and its parts by name; `view` (B,) is as `views_of` says.
-    `schedule` is `constant` or a `cosine` to zero; `seed` orders the rows; a batch holds
-    `batch_size` rows or some more (fewer than twice as many), as none is left over. The best epoch is the one of
-    highest macro AUROC on dev, then of lowest loss there, which decides alone where no label has both answers.
+    `rows` (M,) are the row numbers of one epoch, some perhaps repeated, shown in the views of `views_of`.
+    `loss(outputs, batch)` takes what the network gave for a batch and returns the total and its parts by name.
+    `seed` orders the rows; a batch holds `batch_size` rows or some more (fewer than twice as many), as none is left
+    over. `settings` are those of `Descent`. The best epoch is the one of highest macro AUROC on dev, then of lowest
+    loss there, which decides alone where no label has both answers.
 
-    Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss` and `dev_auroc`.
-    Raises BadInput when the loss or a logit is no longer finite.
+    Where there are several processes (`processes.py`) each takes its share of every batch and of dev, and all end with
+    the same. Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss`, `dev_auroc`. Raises BadInput when the
+    loss or a logit is no longer finite.
     """
-    steps = max(1, len(rows) // batch_size)  # rounded down: batch norm can't train on a batch of one
-    optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
-    factor = cosine(epochs * steps) if schedule == "cosine" else lambda _: 1.0
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-
-    def step(batch: np.ndarray, view: np.ndarray) -> dict[str, torch.Tensor]:
-        outputs = network(train.images(batch, view))
-        total, parts = loss(outputs, rows=batch, view=view, labels=train.labels(batch))
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-        scheduler.step()
-        return {name: part.detach() for name, part in {"loss": total, **parts}.items()}
-
+    steps = steps_of(len(rows), batch_size)
+    descent = Descent(network, loss, device=train.device, steps=epochs * steps, **settings)
     history, best, best_weights = [], (-math.inf, -math.inf), network.state_dict()
-    with tqdm(total=epochs * steps, desc=title, unit="batch", disable=None, leave=False) as bar:
+    quiet = True if processes.rank() else None  # None: unless on a terminal
+    with tqdm(total=epochs * steps, desc=title, unit="batch", disable=quiet, leave=False) as bar:
         for epoch in range(epochs):
             network.train()  # inference at the end of every epoch has switched it off
-            parts = []
-            view = views_of(rows, epoch=epoch, views=views)
-            for places in shuffled(len(rows), steps, seed=seed, epoch=epoch):
-                parts.append(step(rows[places], view[places]))
+            view, order = views_of(rows, epoch=epoch, views=views), shuffled(len(rows), steps, seed=seed, epoch=epoch)
+            shown, parts = ((rows[places], view[places]) for places in map(processes.share, order)), []
+            for gathered in ahead(train.gather, shown):
+                parts.append(descent.step(train.deliver(gathered)))
                 bar.update()
             history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev, title, epoch)})
             score = (history[-1]["dev_auroc"] or 0.0, -history[-1]["dev_loss"])
@@ -74,8 +61,20 @@ def fit(
             if score > best:
                 best, best_weights = score, copy.deepcopy(network.state_dict())
     network.load_state_dict(best_weights)
-    print(f"{title}: on dev loss {-best[1]:.4f}, AUROC", f"{best[0]:.4f}" if best[0] else "undefined")
+    if not processes.rank():
+        print(f"{title}: on dev loss {-best[1]:.4f}, AUROC", f"{best[0]:.4f}" if best[0] else "undefined")
     return pd.DataFrame(history)
+
+
+def steps_of(count: int, batch_size: int) -> int:
+    """How many batches an epoch of `count` rows has: rounded down, as batch norm can't train on a batch of one.
+
+    Raises BadInput if they are too few for the processes.
+    """
+    if min(batch_size, count) < 2 * processes.count():
+        found = f"{batch_size} of {count} images for {processes.count()} processes"
+        raise BadInput(f"batch_size: found {found}, expected two images for each")
+    return max(1, count // batch_size)
 
 
 def views_of(rows: np.ndarray, *, epoch: int, views: int | None) -> np.ndarray:
@@ -96,19 +95,15 @@ def shuffled(count: int, steps: int, *, seed: int, epoch: int) -> list[np.ndarra
     return np.array_split(order, steps)
 
 
-def cosine(steps: int) -> Callable[[int], float]:
-    """The share of the learning rate at each step: from one to zero along half a cosine."""
-    return lambda step: (1 + math.cos(math.pi * step / steps)) / 2
-
-
 def _means(parts: list[dict[str, torch.Tensor]], title: str, epoch: int) -> dict[str, float]:
-    means = {name: torch.stack([part[name] for part in parts]).mean().item() for name in parts[0]}
+    means = {name: processes.mean(torch.stack([part[name] for part in parts]).mean()).item() for name in parts[0]}
     if not math.isfinite(means["loss"]):
         raise BadInput(f"{title}: epoch {epoch}: loss {means['loss']}, expected a finite one: lower lr? {means}")
     return means
 
 
 def _score(network: nn.Module, dev: Batches, title: str, epoch: int) -> dict[str, float | None]:
+    processes.agree(network)
     logits = inference.logits(network, dev)
     if not np.isfinite(logits).all():
         raise BadInput(f"{title}: epoch {epoch}: logits on dev are not finite, expected numbers: lower lr?")

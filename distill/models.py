@@ -10,21 +10,11 @@ from pathlib import Path
 import timm
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from distill.errors import BadInput
+from distill.feature_maps import tap, to_grid
 
 LOCAL_WEIGHTS = Path("data/weights")
-
-
-def to_grid(features: torch.Tensor, grid: int) -> torch.Tensor:
-    """Average-pool (B, C, h, w) to (B, C, g, g), scaled to a root mean square of one for each image.
-
-    The scale of a feature map is an accident of the weights, which batch norm leaves free: comparing it would
-    teach nothing, and float16 could not always hold it.
-    """
-    pooled = F.adaptive_avg_pool2d(features, grid)
-    return pooled * (pooled.square().mean((1, 2, 3), keepdim=True) + 1e-12).rsqrt()
 
 
 class Backbone(nn.Module):
@@ -77,16 +67,15 @@ class Student(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """(B, 1, H, H) -> logits (B, K), the outputs of the three blocks (B, 64 | 64 | 128, g, g)."""
-        first = self.block1(images)
-        second = self.block2(first)
-        third = self.block3(second)
-        features = [to_grid(level, self.grid) for level in (first, second, third)]
-        return self.linear(third.mean((2, 3))), features
+        features, first = tap(self.block1(images), self.grid)
+        features, second = tap(self.block2(features), self.grid)
+        features, third = tap(self.block3(features), self.grid)
+        return self.linear(features.mean((2, 3))), [first, second, third]
 
 
 def _block(inputs: int, channels: int, *, kernel: int, stride: int) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
 def try_out(name: str, *, levels: Sequence[int], grid: int, size: int) -> None:

@@ -149,6 +149,14 @@ class Study(Section):
         return self
 
 
+class Compute(Section):
+    """How training is computed."""
+
+    precision: Literal["auto", "float32", "bfloat16"]
+    channels_last: bool
+    compile: bool
+
+
 class Params(Section):
     """The whole file."""
 
@@ -157,6 +165,7 @@ class Params(Section):
     learn_from: Literal["labels", "teacher", "assistant", "both"]
     seed: Seed
     student_seed: Seed
+    compute: Compute
     phantom: Phantom
     studies: dict[str, Study]
 

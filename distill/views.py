@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from distill import runtime
+
 DRAWS = 6  # rotate, shift x, shift y, scale, brightness, contrast
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -59,7 +61,8 @@ def apply(
     `rotate` is in degrees, `shift`, `scale` and `brightness` are shares (of the width, of one, of full white),
     `contrast` stretches about mid-grey. A row of zeros gives back its image unchanged.
     """
-    moved = _move(images, draws * draws.new_tensor([math.radians(rotate), 2 * shift, 2 * shift, scale, 0, 0]))
+    amounts = torch.tensor([math.radians(rotate), 2 * shift, 2 * shift, scale, 0, 0])
+    moved = _move(images, draws * runtime.sent(amounts, draws.device))
     light = draws[:, 4, None, None, None] * brightness
     stretch = 1 + draws[:, 5, None, None, None] * contrast
     changed = ((moved - 0.5) * stretch + 0.5 + light).clamp(0, 1)

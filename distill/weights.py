@@ -31,6 +31,7 @@ class Header:
     study: str
     seed: int
     platt: list[list[float]]  # of each label [scale, shift], as `calibration.apply` takes them
+    computed: str = ""  # how it was trained: precision, device, processes
 
     def __post_init__(self) -> None:
         """Raises ValueError unless `platt` is a scale above 0 and a shift, both finite, for each label."""

@@ -1,6 +1,7 @@
 """`fit`, `inference`, `batches` and `distil`: what is trained, on which pixels, and what is left of it."""
 
 import math
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from distill import auroc, dumps, fit, inference, losses
+from distill import auroc, descent, dumps, fit, inference, losses, runtime
 from distill.batches import Batches
 from distill.distil import distil
 from distill.errors import BadInput
+from distill.feature_maps import to_grid
+from distill.filler import Filler
 from distill.hard_loss import hard_bce
-from distill.models import Student, to_grid
+from distill.models import Student
 
 CPU = torch.device("cpu")
 VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
@@ -31,8 +34,8 @@ def student() -> Student:
     return Student(outputs=2, grid=2)
 
 
-def hard(outputs, *, labels, **_):
-    total = hard_bce(logits=outputs[0], labels=labels)
+def hard(outputs, batch):
+    total = hard_bce(logits=outputs[0], labels=batch.labels)
     return total, {"hard": total}
 
 
@@ -65,6 +68,7 @@ class Linear(nn.Module):
         torch.manual_seed(1)
         self.convolution, self.linear = nn.Conv2d(1, 4, 3), nn.Linear(4 * 14 * 14, 2)
         self.seen = []
+        self.to(memory_format=torch.channels_last)  # as `weights.build` has it
 
     def forward(self, images):
         if self.training:
@@ -85,6 +89,51 @@ def test_the_loss_falls_and_what_can_be_told_apart_is(data):
     assert dev_auroc(network, data) == history["dev_auroc"].max()
 
 
+def test_in_half_precision_weights_and_losses_are_float32_and_what_is_learnt_is_the_same_in_kind(data):
+    seen = []
+
+    def watched(outputs, batch):
+        seen.append(outputs)
+        return hard(outputs, batch)
+
+    (_, exact), (network, rounded) = trained(data), trained(data, loss=watched, precision="bfloat16")
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+    assert {part.dtype for logits, features in seen for part in (logits, *features)} == {torch.float32}
+    assert np.allclose(exact["loss"], rounded["loss"], atol=0.05) and not np.allclose(
+        exact["loss"], rounded["loss"], 1e-6
+    )
+    assert dev_auroc(network, data) > 0.9
+
+
+def test_a_compiled_network_learns_the_same_lesson(data, tmp_path):
+    if not shutil.which("g++"):
+        pytest.skip("torch.compile needs a C++ compiler on a CPU")
+    dump = dump_of(Linear(), data["train"], tmp_path / "teacher.h5")
+    networks = [student() for _ in range(2)]
+    lesson = {"epochs": 2, "weights": {"hard": 1.0, "soft": 1.0, "feature": 1.0}}
+    torch.manual_seed(1)
+    plain = distilled(data, dump, network=networks[0], **lesson)
+    torch.manual_seed(1)
+    compiled = distilled(data, dump, network=networks[1], compile=True, **lesson)
+    assert np.allclose(plain["loss"], compiled["loss"], atol=1e-2) and plain["feature"].min() > 0.01
+    assert networks[0].state_dict().keys() == networks[1].state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has", "dtype"),
+    [
+        ("float32", {"avx512_bf16": True}, torch.float32),
+        ("bfloat16", {}, torch.bfloat16),
+        ("auto", {}, torch.float32),
+        ("auto", {"avx512_bf16": True}, torch.bfloat16),
+        ("auto", {"amx_bf16": True}, torch.bfloat16),
+    ],
+)
+def test_half_precision_is_chosen_where_the_processor_is_made_for_it(monkeypatch, wanted, has, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert runtime.dtype(wanted, CPU) == dtype
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data):
     one, two, other = (trained(data, seed=seed, epochs=2)[0].state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -92,8 +141,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data):
 
 
 def test_the_best_epoch_is_left_and_not_the_last(data):
-    def turned(outputs, *, labels, view, **_):  # without `views` the view is the epoch
-        total = hard_bce(logits=outputs[0], labels=labels if view[0] < 2 else 1 - labels)
+    def turned(outputs, batch):  # without `views` the view is the epoch
+        total = hard_bce(logits=outputs[0], labels=batch.labels if batch.view[0] < 2 else 1 - batch.labels)
         return total, {"hard": total}
 
     network, history = trained(data, loss=turned, epochs=5, schedule="constant")
@@ -109,8 +158,8 @@ def test_where_dev_ranks_nothing_its_loss_chooses_the_epoch(data):
     data["dev"].split.labels[:] = 1
     goal = [1.0, 3.0, -2.0]
 
-    def towards(outputs, *, view, **_):
-        total = (outputs[0] - goal[view[0]]).square().mean()
+    def towards(outputs, batch):
+        total = (outputs[0] - goal[batch.view[0]]).square().mean()
         return total, {"square": total}
 
     network, history = trained(data, network=Constant(), loss=towards, epochs=3, lr=1.0, schedule="constant")
@@ -123,11 +172,11 @@ def test_where_dev_ranks_nothing_its_loss_chooses_the_epoch(data):
 def test_batch_norm_learns_from_every_training_batch_and_from_no_other(data):
     network, seen = student(), []
 
-    def watched(outputs, **rest):
+    def watched(outputs, batch):
         assert network.training
         norm = network.block1[1]
         seen.append((norm.num_batches_tracked.item(), norm.running_mean.clone()))
-        return hard(outputs, **rest)
+        return hard(outputs, batch)
 
     trained(data, network=network, loss=watched, epochs=2)
     assert [number for number, _ in seen] == list(range(1, 9))  # 2 epochs of 4 batches, dev counts for nothing
@@ -138,7 +187,7 @@ def test_batch_norm_learns_from_every_training_batch_and_from_no_other(data):
 
 @pytest.mark.parametrize(("schedule", "way"), [("constant", 8), ("cosine", 4.5)])
 def test_under_a_constant_gradient_adam_goes_as_far_as_the_learning_rates_add_up_to(data, schedule, way):
-    def climb(outputs, **_):
+    def climb(outputs, _):
         return outputs[0].mean(), {}
 
     network, _ = trained(
@@ -149,7 +198,7 @@ def test_under_a_constant_gradient_adam_goes_as_far_as_the_learning_rates_add_up
 
 
 def test_a_cosine_goes_from_one_through_a_half_to_zero():
-    share = fit.cosine(10)
+    share = descent.cosine(10)
     assert (share(0), share(5), share(10)) == pytest.approx((1, 0.5, 0))
     values = [share(step) for step in range(11)]
     assert values == sorted(values, reverse=True)
@@ -176,14 +225,14 @@ def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
 def test_an_epoch_trains_on_the_view_that_its_loss_is_told_of(data, views, expected):
     network, told = Linear(), []
 
-    def watched(outputs, *, rows, view, labels):
-        told.append((rows, view, labels))
-        return hard(outputs, labels=labels)
+    def watched(outputs, batch):
+        told.append((batch.rows, batch.view, batch.labels))
+        return hard(outputs, batch)
 
     trained(data, network=network, loss=watched, epochs=5, views=views)
     assert [set(view) for _, view, _ in told[::4]] == [{view} for view in expected]
     for seen, (rows, view, labels) in zip(network.seen, told, strict=True):
-        assert torch.equal(seen, data["train"].images(rows, view))
+        assert torch.equal(seen, data["train"].batch(rows, view).images)
         assert np.array_equal(labels, data["train"].split.labels[rows])
 
 
@@ -191,9 +240,9 @@ def test_an_epoch_trains_on_the_view_that_its_loss_is_told_of(data, views, expec
 def test_a_repeated_row_is_shown_in_another_view_each_time(data, views):
     rows, told = np.array([3, 8, 3, 3, 11]), []
 
-    def watched(outputs, *, rows, view, labels):
-        told.append((rows, view))
-        return hard(outputs, labels=labels)
+    def watched(outputs, batch):
+        told.append((batch.rows, batch.view))
+        return hard(outputs, batch)
 
     network = Linear()
     trained(data, network=network, loss=watched, epochs=4, batch_size=5, rows=rows, views=views)
@@ -205,16 +254,16 @@ def test_a_repeated_row_is_shown_in_another_view_each_time(data, views):
         assert of_three == [sorted((epoch + k) % views for k in range(3)) for epoch in range(4)]
         assert of_eight == [[epoch % views] for epoch in range(4)]  # every view has its turn
     for seen, (batch, view) in zip(network.seen, told, strict=True):
-        one_by_one = [data["train"].images(batch[n : n + 1], int(view[n])) for n in range(5)]
+        one_by_one = [data["train"].batch(batch[n : n + 1], int(view[n])).images for n in range(5)]
         assert torch.allclose(seen, torch.cat(one_by_one), atol=1e-6)
 
 
 def test_only_the_rows_of_the_epoch_are_trained_on(data):
     used = []
 
-    def watched(outputs, *, rows, labels, **_):
-        used.extend(rows)
-        return hard(outputs, labels=labels)
+    def watched(outputs, batch):
+        used.extend(batch.rows)
+        return hard(outputs, batch)
 
     trained(data, loss=watched, epochs=1, batch_size=3, rows=np.array([3, 3, 3, 8, 11]))
     assert sorted(used) == [3, 3, 3, 8, 11]
@@ -222,9 +271,9 @@ def test_only_the_rows_of_the_epoch_are_trained_on(data):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(data, value):
-    def broken(outputs, *, view, **rest):
-        total, parts = hard(outputs, **rest)
-        return total + (value if view[0] == 1 else 0), parts
+    def broken(outputs, batch):
+        total, parts = hard(outputs, batch)
+        return total + (value if batch.view[0] == 1 else 0), parts
 
     with pytest.raises(BadInput) as caught:
         trained(data, loss=broken)
@@ -243,7 +292,7 @@ def test_weights_that_blow_up_in_the_last_step_end_the_run_in_one_line(data):
 
 
 def test_pixels_have_mean_zero_and_deviation_one_over_train(data):
-    pixels = data["train"].images(np.arange(len(data["train"])))
+    pixels = data["train"].batch(np.arange(len(data["train"]))).images
     assert pixels.shape == (48, 1, 16, 16)
     assert pixels.mean().item() == pytest.approx(0, abs=1e-4)
     assert pixels.std().item() == pytest.approx(1, abs=1e-3)
@@ -252,20 +301,20 @@ def test_pixels_have_mean_zero_and_deviation_one_over_train(data):
 def test_unknown_labels_stay_unknown(data):
     train = data["train"]
     train.split.labels[7, 1] = np.nan
-    labels = train.labels(np.array([7, 3]))
+    labels = train.batch(np.array([7, 3])).labels
     assert labels.isnan().tolist() == [[False, True], [False, False]]
 
 
 def test_every_view_of_every_image_is_visited_once_whatever_the_batches(data):
     network = student().eval()
-    expected = [network(data["train"].images(np.arange(48), view))[0].detach() for view in range(3)]
+    expected = [network(data["train"].batch(np.arange(48), view).images)[0].detach() for view in range(3)]
     for batch_size in (48, 20, 7):
-        found, visits = torch.zeros(3, 48, 2), torch.zeros(3, 48)
-        for rows, view, logits, _ in inference.outputs(network, data["train"], views=range(3), batch_size=batch_size):
-            found[view, rows] = logits
-            visits[view, rows] += 1
+        found, visits = torch.zeros(48, 3, 2), torch.zeros(48)
+        for rows, logits, _ in inference.outputs(network, data["train"], views=3, batch_size=batch_size):
+            found[rows] = logits
+            visits[rows] += 1
         assert (visits == 1).all()
-        assert torch.allclose(found, torch.stack(expected), atol=1e-5)
+        assert torch.allclose(found, torch.stack(expected, 1), atol=1e-5)
 
 
 def test_inference_leaves_the_network_as_it_was(data):
@@ -289,10 +338,10 @@ def dump_of(network, train: Batches, path, *, turn: int = 0):
     """What `network` says of every view of train; `turn` stores it under a later view, as a mistake would."""
     split = train.split
     dumps.create(path, names=split.names, image_id=split.image_id, recipe=train.recipe, channels=[4, 4, 4], grid=2)
-    dump = dumps.Dump(path, mode="r+")
-    for rows, view, logits, features in inference.outputs(network, train, views=range(3), batch_size=20):
-        dump.put(rows, (view + turn) % 3, logits, features)
-    dump.done[:] = True
+    with Filler(path) as dump:
+        for rows, *said in inference.outputs(network, train, views=3, batch_size=20):
+            logits, *features = (values.roll(turn, 1).numpy() for values in (said[0], *said[1]))
+            dump.put(rows, logits, features)
     return path
 
 
@@ -352,7 +401,7 @@ def test_who_learns_alone_sees_labelled_images_only_and_who_is_taught_all_of_the
         distilled(data, path, network=network, epochs=1, batch_size=48)
         shown = torch.cat(network.seen)
         assert len(shown) == 48  # the epoch is as long whoever teaches
-        as_it_is = [(shown == image).all((1, 2, 3)).any().item() for image in data["train"].images(np.arange(48))]
+        as_it_is = [(shown == image).all((1, 2, 3)).any().item() for image in data["train"].batch(np.arange(48)).images]
         assert np.flatnonzero(as_it_is).tolist() == expected.tolist()
 
 
@@ -361,3 +410,9 @@ def test_a_dump_of_views_drawn_otherwise_is_refused(data, halves, tmp_path):
     dump = dump_of(Linear(), other, tmp_path / "teacher.h5")
     with pytest.raises(BadInput, match="of views"):
         distilled(data, dump)
+
+
+def test_the_numbers_of_all_batches_take_no_more_memory_than_one_list_of_them():
+    blocks = inference._blocks(range(4000), 7, None)  # of which nothing but its length is asked
+    assert np.concatenate(blocks).tolist() == list(range(4000))
+    assert sum((block if block.base is None else block.base).nbytes for block in blocks) == 8 * 4000

@@ -13,7 +13,7 @@ from torch import nn
 from distill import prepared, weights
 from distill.cost import cost
 from distill.errors import BadInput
-from distill.models import Backbone, Ensemble, Student, to_grid, try_out
+from distill.models import Backbone, Ensemble, Student, try_out
 
 LEVELS, GRID = [2, 3, 4], 3
 BACKBONES = ["resnet10t", "densenet121", "mobilenetv3_small_050"]
@@ -67,15 +67,6 @@ def test_features_are_three_levels_on_the_grid_of_unit_energy(name):
     assert [level.shape[1] for level in levels][:2] == channels[:2]  # the last may have a head's channels
     for level in levels:
         assert torch.allclose(rms(level), torch.ones(2), atol=1e-4)
-
-
-def test_a_grid_cell_is_the_mean_of_its_pixels_whatever_the_scale_of_the_map():
-    features = torch.randn(2, 5, 6, 6)
-    pooled = features.reshape(2, 5, 3, 2, 3, 2).mean((3, 5))
-    expected = pooled / rms(pooled)[:, None, None, None]
-    assert torch.allclose(to_grid(features, 3), expected, atol=1e-5)
-    assert torch.allclose(to_grid(1000 * features, 3), expected, atol=1e-5)
-    assert (to_grid(torch.zeros(2, 5, 6, 6), 3) == 0).all()
 
 
 def test_an_ensemble_is_the_mean_of_logits_and_all_channels_side_by_side():

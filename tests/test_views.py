@@ -38,30 +38,30 @@ def test_view_zero_of_a_file_is_its_normalised_pixels(halves):
     train = Batches(halves, "train", device=torch.device("cpu"), views=USUAL, seed=3)
     rows, split = np.array([5, 0, 5]), train.split
     expected = (split.images[rows] / 255 - split.mean) / split.std
-    assert np.allclose(train.images(rows)[:, 0], expected, atol=1e-6)
+    assert np.allclose(train.batch(rows).images[:, 0], expected, atol=1e-6)
 
 
 def test_a_view_does_not_depend_on_the_batch_that_its_image_is_in(halves):
     train = Batches(halves, "train", device=torch.device("cpu"), views=USUAL, seed=3)
-    everything = train.images(np.arange(48), 2)
+    everything = train.batch(np.arange(48), 2).images
     order = np.random.default_rng(0).permutation(48)
-    assert torch.equal(train.images(order, 2), everything[order])
+    assert torch.equal(train.batch(order, 2).images, everything[order])
     for size in (1, 3, 7, 16):
-        assert torch.equal(train.images(order[:size], 2), everything[order[:size]])
+        assert torch.equal(train.batch(order[:size], 2).images, everything[order[:size]])
 
 
 def test_every_row_of_a_batch_may_have_a_view_of_its_own(halves):
     train = Batches(halves, "train", device=torch.device("cpu"), views=USUAL, seed=3)
     rows, view = np.array([5, 0, 5, 7, 5]), np.array([0, 3, 2, 0, 1])
-    one_by_one = [train.images(rows[n : n + 1], int(view[n])) for n in range(5)]
-    assert torch.equal(train.images(rows, view), torch.cat(one_by_one))
+    one_by_one = [train.batch(rows[n : n + 1], int(view[n])).images for n in range(5)]
+    assert torch.equal(train.batch(rows, view).images, torch.cat(one_by_one))
 
 
 def test_another_view_seed_or_image_has_other_pixels(halves):
     recipe, cpu = USUAL, torch.device("cpu")
     train, other = (Batches(halves, "train", device=cpu, views=recipe, seed=seed) for seed in (3, 4))
     rows = np.arange(48)
-    seen = [train.images(rows, 0), train.images(rows, 1), train.images(rows, 2), other.images(rows, 1)]
+    seen = [train.batch(rows, view).images for view in range(3)] + [other.batch(rows, 1).images]
     for one, two in pairwise([*seen, seen[1]]):
         assert ((one - two).abs().amax((1, 2, 3)) > 0.01).all()  # in every image
     assert len(np.unique(views.draws(KEYS, view=1, seed=3), axis=0)) == len(KEYS)

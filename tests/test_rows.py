@@ -1,0 +1,58 @@
+"""Rows by number are those of the array, wherever they are kept."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.errors import BadInput
+from distill.rows import Rows
+
+CPU, SMAPS = torch.device("cpu"), Path("/proc/self/smaps")
+
+
+@pytest.fixture
+def array(tmp_path):
+    """A mapped array of 10 MB."""
+    values = np.random.default_rng(0).integers(0, 256, (10_000, 1_000), np.uint8)
+    (tmp_path / "rows").write_bytes(b"head" + values.tobytes())
+    return np.memmap(tmp_path / "rows", np.uint8, "r", 4, values.shape)
+
+
+@pytest.mark.parametrize(("room", "copy"), [(0, False), (2**40, False), (0, True), (2**40, True)])
+def test_rows_come_as_they_are_listed_wherever_they_are_kept(array, room, copy):
+    rows, numbers = Rows(array, device=CPU, room=room, copy=copy), np.array([7, 9_999, 7, 0])
+    assert (rows.kept is not None) == (copy and room > 0)
+    assert rows.bytes == (array.nbytes if room else 0)
+    found = rows.deliver(rows.gather(numbers))
+    assert isinstance(found, torch.Tensor) and np.array_equal(found.numpy(), array[numbers])
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="no /proc here to look into")
+def test_where_there_is_no_room_no_page_of_the_file_stays(array):
+    def resident():
+        lines = iter(SMAPS.read_text().splitlines())
+        next(line for line in lines if line.endswith("/rows"))
+        return next(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+
+    everything = np.arange(10_000)
+    Rows(array, device=CPU, room=0).gather(everything)
+    assert resident() == 0
+    Rows(array, device=CPU, room=2**40).gather(everything)
+    assert resident() >= 9_700  # kB
+
+
+def test_rows_of_several_numbers_each_are_told_by_the_outermost(array):
+    views = array.reshape(-1, 2, 500)
+    rows = Rows(views, device=CPU, room=0)
+    assert np.array_equal(rows.gather(np.array([3, 1])).numpy(), views[[3, 1]])
+
+
+def test_a_file_that_was_cut_off_is_named(array, tmp_path):
+    rows = Rows(array, device=CPU, room=0)
+    os.truncate(tmp_path / "rows", 5_000_000)
+    assert len(rows.gather(np.array([0, 4_000]))) == 2
+    with pytest.raises(BadInput, match="rows: ends before row 9999, expected 10000"):
+        rows.gather(np.array([0, 9_999]))
