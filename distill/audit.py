@@ -62,7 +62,7 @@ def audit(
     generator = np.random.default_rng(seed)
     rows, view = generator.integers(len(train), size=IMAGES), generator.integers(recipe["count"], size=IMAGES)
     with torch.inference_mode():
-        logits, features = network.to(device)(train.images(rows, view))
+        logits, features = network.to(device)(train.batch(rows, view).images)
     names = ["logits", *(f"level{n}" for n in range(1, len(features) + 1))]
     then, of_then = there.at(rows, view)
     shapes = [maps.shape for maps in of_then], [tuple(maps.shape) for maps in features]

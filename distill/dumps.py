@@ -5,6 +5,8 @@ Shapes: N images, V views, K labels, C channels, g grid.
 """
 
 import json
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +14,7 @@ from types import MappingProxyType
 import h5py
 import numpy as np
 
+from distill.atomic import atomic
 from distill.errors import BadInput
 from distill.mapped import allocate, load, mapped, store
 
@@ -45,11 +48,37 @@ def create(
         store(file, "done", np.zeros(count, bool))
 
 
+def begin(path: str | Path, *, title: str, **about) -> None:
+    """Have an unfinished dump of these contents (as for `create`) at `path`, a new one unless it is there.
+
+    Tells its size. Raises BadInput if the disk can't hold what is missing and the copy that DVC's cache will take.
+    """
+    if Path(path).exists():
+        done = Dump(path).done
+        print(f"{title}: goes on at image {int(done.sum()):,} of {len(done):,}")
+        _check_room(path, path, title)
+        return
+    with atomic(path) as unfilled:
+        create(unfilled, **about)  # takes no disk yet
+        _check_room(unfilled, path, title)
+        with unfilled.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _check_room(file: str | Path, path: str | Path, title: str) -> None:
+    found = Path(file).stat()
+    missing, free = 2 * found.st_size - 512 * found.st_blocks, shutil.disk_usage(Path(file).parent).free
+    print(f"{title}: will take {found.st_size / 1e6:,.1f} MB", flush=True)
+    if missing > free:
+        expected = f"expected {missing / 1e6:,.1f} MB, for it and its copy in DVC's cache"
+        raise BadInput(f"{path}: {title}: found {free / 1e6:,.1f} MB free on the disk, {expected}")
+
+
 class Dump:
     """The mapped arrays of one dump."""
 
-    def __init__(self, path: str | Path, *, mode: str = "r") -> None:
-        """Map the file at `path`; mode `r` reads, `r+` fills. Raises BadInput if it is no dump of this format."""
+    def __init__(self, path: str | Path) -> None:
+        """Map the file at `path`. Raises BadInput if it is no dump of this format."""
         try:
             with h5py.File(path, "r") as file:
                 found = file.attrs.get("format")
@@ -57,23 +86,23 @@ class Dump:
                     raise BadInput(f"{path}: format {found}, expected a dump of format {FORMAT}")
                 self.names, self.recipe = list(file.attrs["labels"]), str(file.attrs["recipe"])
                 levels, self.weights = int(file.attrs["levels"]), str(file.attrs["weights"])
-                self.image_id = load(file, "image_id")
-            self.logits = mapped(path, "logits", mode)  # (N, V, K)
-            self.levels = [mapped(path, f"level{n}", mode) for n in range(1, levels + 1)]  # (N, V, C, g, g)
-            self.done = mapped(path, "done", mode)  # (N,)
+            self.path = path
+            self.logits = mapped(path, "logits")  # (N, V, K)
+            self.levels = [mapped(path, f"level{n}") for n in range(1, levels + 1)]  # (N, V, C, g, g)
+            self.done = mapped(path, "done")  # (N,)
         except (OSError, KeyError) as error:
             raise BadInput(f"{path}: no dump: {error}; expected what `dump` writes") from None
+
+    @property
+    def image_id(self) -> np.ndarray:
+        """The names of its images (N,), read anew each time: nobody needs them twice."""
+        with h5py.File(self.path, "r") as file:
+            return load(file, "image_id")
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to learn from but the labels."""
         return not self.levels
-
-    def put(self, rows: slice, view: int, logits: np.ndarray, features: list[np.ndarray]) -> None:
-        """Keep what the network said of one view of some rows: logits (B, K), feature maps (B, C, g, g)."""
-        self.logits[rows, view] = logits
-        for level, maps in zip(self.levels, features, strict=True):
-            level[rows, view] = maps
 
     def at(self, rows: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]] | None:
         """Logits float32 (B, K) and feature maps float16 (B, C, g, g) of the rows (B,) in views (B,); None if empty."""
@@ -90,7 +119,7 @@ def read(path: str | Path, *, names: list[str], recipe: Mapping[str, float], ima
     if not dump.empty and dump.recipe != _text(recipe):
         raise BadInput(f"{path}: of views {dump.recipe}, expected {_text(recipe)}")
     if not np.array_equal(dump.image_id, image_id):
-        raise BadInput(f"{path}: its {len(dump.image_id)} images are not the {len(image_id)} of the train split")
+        raise BadInput(f"{path}: its {len(dump.done)} images are not the {len(image_id)} of the train split")
     if not (dump.empty or dump.done.all()):
         raise BadInput(f"{path}: {int((~dump.done).sum())} images are not done, expected a finished dump")
     return dump

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from distill.errors import BadInput
-from distill.mapped import allocate, load, mapped, store
+from distill.mapped import Writer, allocate, load, mapped, store
 
 FORMAT = 1
 SPLITS = ("train", "dev", "test")
@@ -69,14 +69,12 @@ def create(
 
 
 def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
-    """Write the images of one split, (n, H, H) uint8 a block, in the order of its `image_id`.
-
-    Each block has a map of its own: the pages of one map would stay with the process until its end.
-    """
-    first = 0
-    for block in blocks:
-        mapped(path, f"{split}/images", "r+")[first : first + len(block)] = block
-        first += len(block)
+    """Write the images of one split, (n, H, H) uint8 a block, in the order of its `image_id`."""
+    first, images = 0, f"{split}/images"
+    with Writer(path, [images]) as writer:
+        for block in blocks:
+            writer.put(images, first, block)
+            first += len(block)
 
 
 def measure(path: str | Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from distill import dumps, params, prepared
 from distill.atomic import atomic
+from distill.filler import Filler
 
 BLOCK = 64  # images in memory at a time
 
@@ -34,13 +35,11 @@ def join(path, said: list[dumps.Dump], *, recipe: dict, **about) -> None:
     pairs = list(zip(*(dump.levels for dump in said), strict=True))
     channels = [sum(level.shape[2] for level in pair) for pair in pairs]
     dumps.create(path, recipe=recipe, channels=channels, grid=pairs[0][0].shape[-1], **about)
-    both = dumps.Dump(path, mode="r+")
-    for first in range(0, len(both.done), BLOCK):
-        rows = slice(first, first + BLOCK)
-        both.logits[rows] = np.mean([dump.logits[rows] for dump in said], axis=0)
-        for level, pair in zip(both.levels, pairs, strict=True):
-            level[rows] = np.concatenate([part[rows] for part in pair], axis=2)
-    both.done[:] = True
+    with Filler(path) as both:
+        for first in range(0, len(said[0].done), BLOCK):
+            rows = slice(first, min(first + BLOCK, len(said[0].done)))
+            logits = np.mean([dump.logits[rows] for dump in said], axis=0)
+            both.put(rows, logits, [np.concatenate([part[rows] for part in pair], axis=2) for pair in pairs])
 
 
 if __name__ == "__main__":

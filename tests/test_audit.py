@@ -10,6 +10,7 @@ import torch
 from distill import audit, dumps, inference, weights
 from distill.batches import Batches
 from distill.errors import BadInput
+from distill.filler import Filler
 
 CPU = torch.device("cpu")
 VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
@@ -33,19 +34,18 @@ def made(halves, tmp_path):
         grid=2,
         weights=weights.digest(tmp_path / "network.safetensors"),
     )
-    dump = dumps.Dump(tmp_path / "dump.h5", mode="r+")
-    for rows, view, logits, features in inference.outputs(network, train, views=range(3), batch_size=7):
-        dump.put(rows, view, logits, features)
-    dump.done[:] = True
+    with Filler(tmp_path / "dump.h5") as dump:
+        for rows, logits, features in inference.outputs(network, train, views=3, batch_size=7):
+            dump.put(rows, logits.numpy(), [maps.numpy() for maps in features])
 
     def run():
         return audit.audit(tmp_path / "dump.h5", tmp_path / "network.safetensors", halves, **FEATURES, device=CPU)
 
-    return run, dump, tmp_path
+    return run, tmp_path
 
 
 def test_a_dump_differs_from_its_network_by_rounding_alone(made):
-    run, _, _ = made
+    run, _ = made
     found = run()
     assert list(found) == ["logits", "level1", "level2", "level3"]
     assert found["logits"] < 1e-4 and max(found.values()) < audit.TOLERANCE / 2
@@ -53,17 +53,19 @@ def test_a_dump_differs_from_its_network_by_rounding_alone(made):
 
 @pytest.mark.parametrize("wrong", ["views", "images"])
 def test_what_was_said_of_another_view_or_image_is_found(made, wrong):
-    run, dump, _ = made
-    for values in (dump.logits, *dump.levels):
-        values[:] = np.roll(values, 1, axis=1 if wrong == "views" else 0)
+    run, folder = made
+    with h5py.File(folder / "dump.h5", "r+") as file:
+        for name in ("logits", "level1", "level2", "level3"):
+            file[name][...] = np.roll(file[name][...], 1, axis=1 if wrong == "views" else 0)
     assert min(run().values()) > 10 * audit.TOLERANCE
 
 
 @pytest.mark.parametrize("level", [0, 2])
 def test_a_number_that_is_none_is_no_agreement(made, level):
-    run, dump, _ = made
+    run, folder = made
     assert audit.agree(run())
-    dump.levels[level][3] = np.nan
+    with h5py.File(folder / "dump.h5", "r+") as file:
+        file[f"level{level + 1}"][3] = np.nan
     assert not audit.agree(run())
 
 
@@ -74,7 +76,7 @@ def test_half_precision_is_no_difference_however_large_the_number():
 
 
 def test_other_weights_are_refused_by_name(made):
-    run, _, folder = made
+    run, folder = made
     with h5py.File(folder / "dump.h5", "r+") as file:
         file.attrs["weights"] = "0" * 64
     with pytest.raises(BadInput, match=r"dump\.h5: was made with other weights than those of .*network\.safetensors"):
@@ -82,7 +84,7 @@ def test_other_weights_are_refused_by_name(made):
 
 
 def test_the_recipe_is_the_one_in_the_dump(made):
-    run, _, folder = made
+    run, folder = made
     with h5py.File(folder / "dump.h5", "r+") as file:
         file.attrs["recipe"] = json.dumps(json.loads(file.attrs["recipe"]) | {"seed": 6}, sort_keys=True)
     assert run()["logits"] > 10 * audit.TOLERANCE

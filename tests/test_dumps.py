@@ -1,13 +1,15 @@
 """Dumps: what a network said is what its student hears, and no student hears the wrong network."""
 
+import os
 import time
 
 import h5py
 import numpy as np
 import pytest
 
-from distill import dumps
+from distill import dumps, filler
 from distill.errors import BadInput
+from distill.filler import Filler
 
 NAMES = ["Kälte", "Fieber"]
 IDS = np.array(["a/1.png", "ü/2.png", "患者/3.png", "b/4.png", "b/5.png"])
@@ -25,11 +27,10 @@ def said(seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
 def write(path, *, done: bool = True):
     """A dump of `said`, put there in two uneven blocks."""
     dumps.create(path, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID, weights="abc")
-    dump, (logits, features) = dumps.Dump(path, mode="r+"), said()
-    for rows in (slice(3, 5), slice(0, 3)):
-        for view in range(3):
-            dump.put(rows, view, logits[rows, view], [level[rows, view] for level in features])
-        dump.done[rows] = done
+    logits, features = said()
+    with Filler(path) as dump:
+        for rows in (slice(3, 5), slice(0, 3)) if done else (slice(1, 2),):
+            dump.put(rows, logits[rows], [level[rows] for level in features])
     return path
 
 
@@ -113,7 +114,6 @@ def test_the_order_in_which_a_recipe_is_written_does_not_matter(written):
 
 def test_an_unfinished_dump_is_refused_with_the_number_of_images_to_do(tmp_path):
     path = write(tmp_path / "teacher.h5", done=False)
-    dumps.Dump(path, mode="r+").done[1] = True
     with pytest.raises(BadInput, match="4 images are not done"):
         read(path)
 
@@ -131,3 +131,22 @@ def test_a_file_that_is_no_dump_is_named_in_one_line(tmp_path, halves):
 def test_the_same_outputs_at_another_time_give_the_same_bytes(tmp_path, written):
     time.sleep(1.1)  # HDF5 stamps whole seconds
     assert write(tmp_path / "again.h5").read_bytes() == written.read_bytes()
+
+
+def test_what_did_not_reach_the_disk_is_never_called_done(tmp_path, monkeypatch):
+    path = tmp_path / "teacher.h5"
+    dumps.create(path, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID)
+    logits, features = said()
+    monkeypatch.setattr(filler, "SETTLE_BYTES", 0)
+
+    def put(dump, rows):
+        dump.put(rows, logits[rows], [level[rows] for level in features])
+
+    def disk_full(_):
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"), Filler(path) as dump:
+        put(dump, slice(0, 2))
+        monkeypatch.setattr(os, "fsync", disk_full)
+        put(dump, slice(2, 5))
+    assert dumps.Dump(path).done.tolist() == [True, True, False, False, False]
