@@ -6,7 +6,7 @@ Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.s
 plots/training/assistant.csv.
 """
 
-from distill import calibration, inference, losses, params, runtime, weights
+from distill import calibration, inference, losses, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
@@ -14,13 +14,14 @@ from distill.distil import distil
 
 def main() -> None:
     """Train one backbone on the labels and the teacher's dump, and calibrate it on dev."""
-    p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant")
+    p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant", "compute")
     views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
     data = {"device": runtime.start(p.seed), **views}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
 
     backbones = [p.assistant.backbone]
-    header = weights.Header.of(train.split, network="assistant", backbones=backbones, seed=p.seed)
+    computed = runtime.described(p.compute.precision, train.device)
+    header = weights.Header.of(train.split, network="assistant", backbones=backbones, seed=p.seed, computed=computed)
     assistant = weights.build(header, pretrained=p.assistant.pretrained, **p.features.model_dump()).to(train.device)
     history = distil(
         assistant,
@@ -34,12 +35,15 @@ def main() -> None:
         seed=p.seed,
         title="assistant",
         **p.assistant.settings(),
+        **p.compute.model_dump(),
     )
     platt = calibration.fit(dev.split.labels, inference.logits(assistant, dev))
+    if processes.rank():
+        return
     weights.save("data/models/assistant.safetensors", assistant, header.calibrated(platt))
     with atomic("plots/training/assistant.csv") as path:
         history.to_csv(path, index=False)
 
 
 if __name__ == "__main__":
-    main()
+    processes.run(main)

@@ -12,7 +12,7 @@ from copy import copy
 import numpy as np
 from safetensors.numpy import save_file
 
-from distill import fit, inference, origins, params, runtime, weights
+from distill import fit, inference, origins, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.border import BorderOnly
@@ -22,16 +22,18 @@ from distill.prepared import SPLITS
 
 def main() -> None:
     """Train the control of the border and, where there are several sources, the probe."""
-    p = params.read("seed", "views", "student")
+    p = params.read("seed", "views", "student", "compute")
     data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
     batches = {split: Batches("data/prepared.h5", split, **data) for split in SPLITS}
-    settings = {"seed": p.seed, **p.student.settings()}
+    settings = {"seed": p.seed, **p.student.settings(), **p.compute.model_dump()}
 
     said = learnt("border", batches, blindfold=BorderOnly, **settings)
     sources = origins.names(batches["train"].split)
     if len(sources) > 1:
         asked = {split: of_sources(images, sources) for split, images in batches.items()}
         said |= learnt("source", asked, **settings)
+    if processes.rank():
+        return
     with atomic("data/controls.safetensors") as path:
         save_file(said, path)
 
@@ -56,4 +58,4 @@ def of_sources(batches: Batches, sources: list[str]) -> Batches:
 
 
 if __name__ == "__main__":
-    main()
+    processes.run(main)

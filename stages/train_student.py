@@ -7,7 +7,7 @@ Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/studen
 plots/training/student.csv.
 """
 
-from distill import calibration, inference, losses, params, runtime, weights
+from distill import calibration, inference, losses, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
@@ -18,13 +18,23 @@ DIRECTIONS = 8  # drawn anew for every level of every batch, so few are enough
 def main() -> None:
     """Train the student on the labels and on what `learn_from` said, and calibrate it on dev."""
     p = params.read(
-        "temperature", "learn_from", "seed", "student_seed", "views", "cached_views", "features", "softening", "student"
+        "temperature",
+        "learn_from",
+        "seed",
+        "student_seed",
+        "views",
+        "cached_views",
+        "features",
+        "softening",
+        "student",
+        "compute",
     )
     views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
     data = {"device": runtime.start(p.student_seed), **views}
     train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
 
-    header = weights.Header.of(train.split, network="student", backbones=[], seed=p.student_seed)
+    computed = runtime.described(p.compute.precision, train.device)
+    header = weights.Header.of(train.split, network="student", backbones=[], seed=p.student_seed, computed=computed)
     student = weights.build(header, grid=p.features.grid).to(train.device)
 
     def of_channels(**maps):
@@ -44,12 +54,15 @@ def main() -> None:
         seed=p.student_seed,
         title=f"student of {p.learn_from}",
         **p.student.settings(),
+        **p.compute.model_dump(),
     )
     platt = calibration.fit(dev.split.labels, inference.logits(student, dev))
+    if processes.rank():
+        return
     weights.save("data/models/student.safetensors", student, header.calibrated(platt))
     with atomic("plots/training/student.csv") as path:
         history.to_csv(path, index=False)
 
 
 if __name__ == "__main__":
-    main()
+    processes.run(main)

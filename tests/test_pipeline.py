@@ -43,15 +43,15 @@ EVERYTHING = BELOW_TEMPERATURE | {
 }
 
 
-def run(clone: Path, command: str) -> subprocess.CompletedProcess:
+def run(clone: Path, command: str, **variables: str) -> subprocess.CompletedProcess:
     """A shell command as a user would type it in the clone, this interpreter's programs first."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
 
 
-def dvc(clone: Path, arguments: str) -> str:
+def dvc(clone: Path, arguments: str, **variables: str) -> str:
     """What a DVC command that must succeed prints."""
-    done = run(clone, f"dvc {arguments}")
+    done = run(clone, f"dvc {arguments}", **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -204,6 +204,31 @@ def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):
     dvc(other, "repro")
     baseline = run(clone, "git show main:dvc.lock").stdout
     assert (other / "dvc.lock").read_text() == baseline  # it holds the hash of every file
+
+
+def test_more_processes_rerun_nothing_and_write_the_same_dump(clone):
+    assert executed(dvc(clone, "repro", NPROC="2")) == set()
+    written = []
+    for count in ("1", "2"):
+        again = dvc(clone, "repro --force --single-item dump_teacher", NPROC=count, OMP_NUM_THREADS="1")
+        assert executed(again) == {"dump_teacher"}
+        written.append((clone / "dvc.lock").read_text())
+    assert written[0] == written[1]
+    run(clone, "git checkout dvc.lock && dvc checkout")
+
+
+def test_another_machine_sweeps_with_the_dump_alone(clone, tmp_path):
+    store = f"remote add --default --local store {tmp_path / 'store'}"
+    dvc(clone, store)
+    dvc(clone, "push")
+    other = tmp_path / "other"
+    assert run(clone, f"git clone -q . {other}").returncode == 0
+    run(other, "git config user.name test && git config user.email test@localhost")
+    dvc(other, store)
+    swept = dvc(other, "exp run --pull --allow-missing -n hot -S temperature=30")
+    assert executed(swept) == BELOW_TEMPERATURE
+    assert (other / "data/dumps/teacher.h5").exists()
+    assert not [name for name in ("data/raw/phantom", "data/models/teacher.safetensors") if (other / name).exists()]
 
 
 def test_an_edited_comment_reruns_who_imports_it_and_stops_there(clone):

@@ -137,3 +137,13 @@ def test_the_readme_is_finished_and_names_only_files_that_exist():
     modules = re.findall(r"`(?:distill|stages)/\w+\.py`", text)
     for name in [*links, *(module.strip("`") for module in modules)]:
         assert (ROOT / name).exists(), name
+
+
+def test_the_task_for_skypilot_has_the_keys_that_it_documents():
+    task = yaml.safe_load((ROOT / "sky.yaml").read_text(encoding="utf-8"))
+    assert set(task) <= {"name", "resources", "workdir", "num_nodes", "envs", "secrets", "file_mounts", "setup", "run"}
+    assert set(task["resources"]) <= {"accelerators", "cpus", "memory", "disk_size", "infra", "use_spot", "image_id"}
+    assert all(isinstance(value, str) for value in task["envs"].values())
+    for script in (task["setup"], task["run"]):
+        assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
+    assert set(re.findall(r"\$(\w+)", task["run"])) == set(task["envs"])
