@@ -20,8 +20,13 @@ test: setup
 	ruff format --check .
 	pytest
 
-bench: setup # speed and memory as ratios, some minutes
+bench: setup # speed and memory as ratios, after `make`; wants a quiet machine
 	python -m tests.benchmarks.prepare
+	python -m tests.benchmarks.training
+	python -m tests.benchmarks.memory
+	python -m tests.benchmarks.scale
+	python -m tests.benchmarks.hours
+	python -m tests.benchmarks.pipeline
 
 audit: setup # do the dumps say what their networks say?
 	python -m distill.audit

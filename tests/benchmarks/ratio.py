@@ -2,9 +2,13 @@
 
 import os
 import platform
+import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
+
+import torch
 
 
 def in_turn(first: Callable, second: Callable, *, rounds: int) -> list[tuple[float, float]]:
@@ -24,6 +28,22 @@ def line(what: str, against: str, ratios: list[float], goal: str) -> str:
 def machine() -> str:
     """What a figure was measured on."""
     return f"{os.cpu_count()} cores, {platform.machine()}"
+
+
+def chip() -> str:
+    """The device in words."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else torch.cpu.get_capabilities()["cpu_name"]
+
+
+def peak_memory() -> int:
+    """Bytes that this process has held at most.
+
+    Not by getrusage, which on Linux counts what the parent held when it started this one.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
+    return next(int(row.split()[1]) * 1024 for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
 
 
 def _seconds(work: Callable) -> float:

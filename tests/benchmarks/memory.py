@@ -1,0 +1,65 @@
+"""What training a student holds in memory when nothing may stay: with a hundred times the images, about the same.
+
+python -m tests.benchmarks.memory
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from distill import dumps, mapped, prepared
+from tests.benchmarks.cases import AMOUNTS, GRID, make_data
+from tests.benchmarks.ratio import line
+
+ROOT = Path(__file__).parents[2]
+COUNT, TIMES = 2000, 100
+
+
+def main() -> None:
+    """Print the table."""
+    peaks = [peak(COUNT), peak(TIMES * COUNT)]
+    what = f"peak memory of train_student, streaming, {TIMES * COUNT:,} images ({peaks[1] / 2**20:.0f} MiB)"
+    print("| what | against | ratio | goal | on |\n|---|---|---|---|---|")
+    print(line(what, f"{COUNT:,} images ({peaks[0] / 2**20:.0f} MiB)", [peaks[1] / peaks[0]], "≤ 1.2"))
+
+
+def peak(count: int) -> int:
+    """Bytes that one epoch of 4,096 rows out of `count` images has held at most."""
+    with TemporaryDirectory() as folder:
+        lay_out(Path(folder), count)
+        done = subprocess.run([sys.executable, "-c", RUN, folder], cwd=ROOT, capture_output=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+def lay_out(folder: Path, count: int) -> None:
+    """Black images of 64 px and a finished dump of DenseNet-121's size."""
+    rows = np.random.default_rng(0).integers(count, size=4096)
+    make_data(folder / "prepared.h5", size=64, count=count, rows=rows, filled=False)
+    train, recipe = prepared.read(folder / "prepared.h5", "train"), {"seed": 0, "count": 1, **AMOUNTS}
+    about = {"names": train.names, "image_id": train.image_id, "recipe": recipe, "grid": GRID}
+    dumps.create(folder / "teacher.h5", **about, channels=(256, 512, 1024))
+    with mapped.Writer(folder / "teacher.h5", ["done"]) as writer:
+        writer.put("done", 0, np.ones(count, bool))
+
+
+RUN = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from distill import runtime
+runtime.room = lambda device: 0
+from distill.batches import Batches
+from tests.benchmarks import cases
+from tests.benchmarks.ratio import peak_memory
+path = Path(sys.argv[1])
+views = {"device": runtime.start(0), "views": cases.AMOUNTS}
+train, dev = (Batches(path / "prepared.h5", split, **views) for split in ("train", "dev"))
+cases.epoch(SimpleNamespace(folder=path, train=train, dev=dev, device=train.device), "teacher.h5")
+print(peak_memory())
+"""
+
+if __name__ == "__main__":
+    main()
