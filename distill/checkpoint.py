@@ -6,9 +6,9 @@ import contextlib
 import json
 import sys
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
-import timm
 import torch
 
 FOLDER = Path("data/checkpoints")
@@ -21,7 +21,7 @@ def file(name: str, **made_from) -> Path:
     Values are whatever JSON takes, and arrays; the same values and the same code give the same path. The number of
     processes and threads has no say, so that work goes on with others.
     """
-    made_from |= {"torch": torch.__version__, "timm": timm.__version__}
+    made_from |= {"torch": torch.__version__, "timm": version("timm")}
     made_from["devices"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = json.dumps(made_from, sort_keys=True, default=lambda array: array.tolist()).encode()
     parts = [text, *(path.read_bytes() for path in _code())]

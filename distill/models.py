@@ -7,7 +7,6 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-import timm
 import torch
 from torch import nn
 
@@ -94,6 +93,8 @@ def try_out(name: str, *, levels: Sequence[int], grid: int, size: int) -> None:
 
 def _timm(name: str, *, outputs: int, pretrained: bool) -> nn.Module:
     """A timm network; its weights are those at `data/weights/<name>.safetensors`, else the hub's."""
+    import timm  # two seconds that the student's own stages need not wait for
+
     if not timm.is_model(name):
         nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
         raise BadInput(f"backbone {name!r}: unknown to timm" + (f", did you mean {nearest[0]}?" if nearest else ""))

@@ -14,7 +14,6 @@ from datetime import timedelta
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import timm.layers
 import torch
 from torch import distributed, nn
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -96,6 +95,8 @@ def in_step(network: nn.Module) -> nn.Module:
     if not distributed.is_initialized():
         return network
     if torch.cuda.is_available():
+        import timm.layers  # slow, and only here
+
         network = timm.layers.convert_sync_batchnorm(network)  # in place; the weights and their names stay
     return DistributedDataParallel(network)
 

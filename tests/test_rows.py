@@ -1,6 +1,7 @@
 """Rows by number are those of the array, wherever they are kept."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,17 @@ def test_a_file_that_was_cut_off_is_named(array, tmp_path):
     assert len(rows.gather(np.array([0, 4_000]))) == 2
     with pytest.raises(BadInput, match="rows: ends before row 9999, expected 10000"):
         rows.gather(np.array([0, 9_999]))
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3])
+def test_a_batch_costs_its_own_rows_wherever_the_file_has_put_the_array(tmp_path, offset):
+    values = np.random.default_rng(0).normal(size=(10_000, 8, 16)).astype(np.float32)
+    (tmp_path / "rows").write_bytes(bytes(offset) + values.tobytes())
+    rows = Rows(np.memmap(tmp_path / "rows", np.float32, "r", offset, values.shape), device=CPU, room=2**40)
+    numbers = np.array([7, 9_999, 7, 0])
+    tracemalloc.start()
+    found = rows.gather(numbers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found.numpy(), values[numbers])
+    assert peak < 10 * values[numbers].nbytes  # numpy's take copies all of an array that is not aligned to its type
