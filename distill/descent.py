@@ -35,7 +35,7 @@ class Descent:
         self.forward, self.loss, self.device = processes.in_step(network), loss, device
         self.forward = torch.compile(self.forward) if compile else self.forward
         self.dtype = runtime.dtype(precision, device)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay)
+        self.optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay, fused=True)
         share = cosine(steps) if schedule == "cosine" else lambda _: 1.0
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share)
 
