@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import h5py
 import numpy as np
 
+from distill import hdf5
 from distill.atomic import atomic
 from distill.errors import BadInput
-from distill.mapped import allocate, load, mapped, store
+from distill.mapped import allocate, mapped
 
-FORMAT = 1
+FORMAT = 2
 
 
 def create(
@@ -38,14 +38,14 @@ def create(
     SHA-256 of the network's file.
     """
     channels, count, views = list(channels), len(image_id), int(recipe["count"])
-    with h5py.File(path, "w") as file:
-        file.attrs.update({"format": FORMAT, "labels": names, "recipe": _text(recipe), "levels": len(channels)})
-        file.attrs.update({"backbones": json.dumps(list(backbones)), "weights": weights})
-        store(file, "image_id", image_id)
+    with hdf5.new(path) as file:
+        hdf5.note(file, format=FORMAT, labels=names, recipe=_text(recipe), levels=len(channels))
+        hdf5.note(file, backbones=json.dumps(list(backbones)), weights=weights)
+        hdf5.store(file, "image_id", image_id)
         allocate(file, "logits", (count, views, len(names)), "float32")
         for level, width in enumerate(channels, 1):
             allocate(file, f"level{level}", (count, views, width, grid, grid), "float16")
-        store(file, "done", np.zeros(count, bool))
+        allocate(file, "done", (count,), "bool")[...] = False
 
 
 def begin(path: str | Path, *, title: str, **about) -> None:
@@ -78,26 +78,28 @@ class Dump:
     """The mapped arrays of one dump."""
 
     def __init__(self, path: str | Path) -> None:
-        """Map the file at `path`. Raises BadInput if it is no dump of this format."""
-        try:
-            with h5py.File(path, "r") as file:
-                found = file.attrs.get("format")
-                if found != FORMAT or "recipe" not in file.attrs:
-                    raise BadInput(f"{path}: format {found}, expected a dump of format {FORMAT}")
-                self.names, self.recipe = list(file.attrs["labels"]), str(file.attrs["recipe"])
-                levels, self.weights = int(file.attrs["levels"]), str(file.attrs["weights"])
-            self.path = path
-            self.logits = mapped(path, "logits")  # (N, V, K)
-            self.levels = [mapped(path, f"level{n}") for n in range(1, levels + 1)]  # (N, V, C, g, g)
-            self.done = mapped(path, "done")  # (N,)
-        except (OSError, KeyError) as error:
-            raise BadInput(f"{path}: no dump: {error}; expected what `dump` writes") from None
+        """Map the file at `path`. Raises BadInput if it is no dump of this format, or damaged."""
+        with self._opened(path) as file:
+            self.path, self.weights = path, hdf5.fact(file, "weights")
+            self.names, self.recipe = hdf5.fact(file, "labels"), hdf5.fact(file, "recipe")
+            views, levels = json.loads(self.recipe)["count"], hdf5.fact(file, "levels")
+            count = len(file["image_id"])
+            self.logits = mapped(hdf5.dataset(file, "logits", "float32", (count, views, len(self.names))))
+            maps = (
+                hdf5.dataset(file, f"level{n}", "float16", (count, views, *3 * [None])) for n in range(1, levels + 1)
+            )
+            self.levels = [mapped(level) for level in maps]  # (N, V, C, g, g)
+            self.done = mapped(hdf5.dataset(file, "done", "bool", (count,)))
+
+    @staticmethod
+    def _opened(path):
+        return hdf5.opened(path, what="dump", version=FORMAT, expected="what `dump` writes")
 
     @property
     def image_id(self) -> np.ndarray:
         """The names of its images (N,), read anew each time: nobody needs them twice."""
-        with h5py.File(self.path, "r") as file:
-            return load(file, "image_id")
+        with self._opened(self.path) as file:
+            return hdf5.load(file, "image_id", "S", (None,))
 
     @property
     def empty(self) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from distill.atomic import naming
+
 
 def allocate(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
     """A contiguous data set whose place in the file is fixed now and whose bytes are not yet written."""
@@ -22,27 +24,17 @@ def allocate(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -
     return group.create_dataset(name, shape, dtype, dcpl=layout, track_times=False)
 
 
-def store(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    """A small array, written whole; text becomes UTF-8 of fixed width."""
-    if values.dtype.kind in "UO":
-        values = np.char.encode(values.astype(str), "utf-8")
-    dataset = allocate(group, name, values.shape, values.dtype)
-    if values.size:
-        dataset[...] = values
+def mapped(dataset: h5py.Dataset, mode: str = "r") -> np.ndarray:
+    """A data set that `allocate` laid out as a memory map, for as long as one likes: mode `r` to read, `r+` to change.
 
-
-def load(group: h5py.Group, name: str) -> np.ndarray:
-    """The whole of a small array, text decoded."""
-    values = group[name][...]
-    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
-
-
-def mapped(path: str | Path, name: str, mode: str = "r") -> np.ndarray:
-    """The data set `name` as a memory map: mode `r` to read, `r+` to change."""
-    offset, dtype, shape = _place(path, name)
-    if 0 in shape:
-        return np.zeros(shape, dtype)  # nothing to map
-    return np.memmap(path, dtype, mode, offset, shape)
+    Raises ValueError if it does not lie in the file in one piece.
+    """
+    if 0 in dataset.shape:
+        return np.zeros(dataset.shape, dataset.dtype)  # nothing to map
+    offset = dataset.id.get_offset()
+    if offset is None or offset + dataset.nbytes > Path(dataset.file.filename).stat().st_size:
+        raise ValueError(f"{dataset.name} is not in one piece in its file")
+    return np.memmap(dataset.file.filename, dataset.dtype, mode, offset, dataset.shape)
 
 
 class Writer:
@@ -52,8 +44,11 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, names: Iterable[str]) -> None:
-        self.places = {name: _place(path, name) for name in names}
-        self.file = os.open(path, os.O_RDWR)
+        with h5py.File(path, "r") as file:
+            self.places = {
+                name: (file[name].id.get_offset() or 0, file[name].dtype, file[name].shape) for name in names
+            }
+        self.path, self.file = path, os.open(path, os.O_RDWR)
 
     def __enter__(self) -> "Writer":
         return self
@@ -68,15 +63,12 @@ class Writer:
             raise ValueError(f"{name}: rows {values.shape} at {first}, expected some of {shape}")
         data = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8).data
         place, written = offset + first * math.prod(shape[1:]) * dtype.itemsize, 0
-        while written < len(data):  # at most 2 GB at a time
-            written += os.pwrite(self.file, data[written:], place + written)
+        with naming(self.path):
+            while written < len(data):
+                part = data[written : written + 2**30]  # macOS takes no 2 GB at once
+                written += os.pwrite(self.file, part, place + written)
 
     def sync(self) -> None:
         """Return when the disk has all of it."""
-        os.fsync(self.file)
-
-
-def _place(path: str | Path, name: str) -> tuple[int, np.dtype, tuple[int, ...]]:
-    with h5py.File(path, "r") as file:
-        dataset = file[name]
-        return dataset.id.get_offset() or 0, dataset.dtype, dataset.shape
+        with naming(self.path):
+            os.fsync(self.file)

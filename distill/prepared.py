@@ -1,5 +1,6 @@
 """`data/prepared.h5`: the images as the networks see them, split, labelled and named."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from distill.errors import BadInput
-from distill.mapped import Writer, allocate, load, mapped, store
+from distill import hdf5
+from distill.mapped import Writer, allocate, mapped
 
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("image_id", "patient_id", "source")
 BLOCK = 256  # images in memory at a time
@@ -57,15 +58,15 @@ def create(
     `columns` maps a split to its `labels` (N, K), `image_id`, `patient_id` and `source`;
     `rows` (M,) is the balanced epoch of train.
     """
-    with h5py.File(path, "w") as file:
-        file.attrs.update({"format": FORMAT, "study": study, "labels": names, "size": size})
+    with hdf5.new(path) as file:
+        hdf5.note(file, format=FORMAT, study=study, labels=names, size=size, mean=math.nan, std=math.nan)
         for split in SPLITS:
             group = file.create_group(split)
             allocate(group, "images", (len(columns[split]["image_id"]), size, size), "uint8")
-            store(group, "labels", np.asarray(columns[split]["labels"], np.float32))
+            hdf5.store(group, "labels", np.asarray(columns[split]["labels"], np.float32))
             for column in COLUMNS:
-                store(group, column, np.asarray(columns[split][column], str))
-        store(file["train"], "rows", np.asarray(rows, np.int64))
+                hdf5.store(group, column, np.asarray(columns[split][column], str))
+        hdf5.store(file["train"], "rows", np.asarray(rows, np.int64))
 
 
 def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
@@ -79,37 +80,42 @@ def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
 
 def measure(path: str | Path) -> None:
     """Note the mean and the standard deviation of the train images (grey values in 0..1) in the file."""
-    histogram, count = np.zeros(256, np.int64), len(mapped(path, "train/images"))
-    for first in range(0, count, BLOCK):
-        images = mapped(path, "train/images")[first : first + BLOCK]
-        histogram += np.bincount(images.ravel(), minlength=256)
-    grey = np.arange(256) / 255
-    mean = float(np.average(grey, weights=histogram))
-    std = float(np.sqrt(np.average((grey - mean) ** 2, weights=histogram)))
+    histogram = np.zeros(256, np.int64)
     with h5py.File(path, "r+") as file:
-        file.attrs.update({"mean": mean, "std": max(std, 1e-6)})
+        for first in range(0, len(file["train/images"]), BLOCK):
+            histogram += np.bincount(mapped(file["train/images"])[first : first + BLOCK].ravel(), minlength=256)
+        grey = np.arange(256) / 255
+        mean = float(np.average(grey, weights=histogram))
+        std = float(np.sqrt(np.average((grey - mean) ** 2, weights=histogram)))
+        file.attrs.modify("mean", mean)  # in its place: the file does not grow, which a full disk would not let it
+        file.attrs.modify("std", max(std, 1e-6))
 
 
 def read(path: str | Path, split: str) -> Split:
-    """One split, its images mapped and not read. Raises BadInput if the file is none of this format."""
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise BadInput(f"{path}: format {file.attrs.get('format')}, expected prepared data of format {FORMAT}")
-            return _split(file, path, split)
-    except (OSError, KeyError) as error:
-        raise BadInput(f"{path}: no prepared data: {error}; expected what `prepare` writes") from None
+    """One split, its images mapped and not read. Raises BadInput if the file is none of this format, or damaged."""
+    with hdf5.opened(path, what="prepared data", version=FORMAT, expected="what `prepare` writes") as file:
+        return _split(file, split)
 
 
-def _split(file: h5py.File, path: str | Path, split: str) -> Split:
-    group, attributes = file[split], file.attrs
-    return Split(
-        images=mapped(path, f"{split}/images"),
-        labels=load(group, "labels"),
-        **{column: load(group, column) for column in COLUMNS},
-        rows=load(group, "rows") if "rows" in group else np.arange(len(group["labels"])),
-        names=list(attributes["labels"]),
-        mean=float(attributes["mean"]),
-        std=float(attributes["std"]),
-        study=str(attributes["study"]),
-    )
+def _split(file: h5py.File, split: str) -> Split:
+    about = {name: hdf5.fact(file, name) for name in ("labels", "mean", "std", "study", "size")}
+    count, size = len(file[split]["image_id"]), about["size"]
+    group, images = file[split], hdf5.dataset(file[split], "images", "uint8", (count, size, size))
+    labels = hdf5.load(group, "labels", "float32", (count, len(about["labels"])))
+    columns = {column: hdf5.load(group, column, "S", (count,)) for column in COLUMNS}
+    rows = hdf5.load(group, "rows", "int64", (None,)) if split == "train" else np.arange(count)
+    _refuse(about, labels, rows)
+    names = {"names": about["labels"], "study": about["study"], "mean": about["mean"], "std": about["std"]}
+    return Split(images=mapped(images), labels=labels, rows=rows, **columns, **names)
+
+
+def _refuse(about: dict, labels: np.ndarray, rows: np.ndarray) -> None:
+    """Raise ValueError for values that no prepared file has."""
+    if not (isinstance(about["labels"], list) and isinstance(about["study"], str)):
+        raise ValueError(f"labels {about['labels']}, study {about['study']}, expected names and a name")
+    if not 0 <= about["mean"] <= 1 or not 0 < about["std"] <= 1:
+        raise ValueError(f"mean {about['mean']}, std {about['std']} of grey values, expected some in 0..1")
+    if not (np.isnan(labels) | np.isin(labels, (0, 1))).all():
+        raise ValueError("labels are not all 0, 1 or unknown")
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(labels):
+        raise ValueError(f"rows {rows.min()} to {rows.max()}, expected some of {len(labels)}")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import nn
 
 from distill.atomic import atomic
@@ -75,9 +76,10 @@ def _fast(network: nn.Module) -> nn.Module:
 def save(path: str | Path, network: nn.Module, header: Header) -> None:
     """Write weights and header, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # one key only: safetensors writes several in random order. To bytes: it would write a file of its own name
+    content = as_bytes(tensors, metadata={"rayling": json.dumps(asdict(header))})
     with atomic(path) as partial:
-        # one key only: safetensors writes several in random order
-        save_file(tensors, partial, metadata={"rayling": json.dumps(asdict(header))})
+        partial.write_bytes(content)
 
 
 def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Header]:
@@ -87,18 +89,30 @@ def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Head
     """
     try:
         with safe_open(path, "pt") as file:
-            header = Header(**json.loads((file.metadata() or {})["rayling"]))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = TypeAdapter(Header).validate_json((file.metadata() or {})["rayling"])
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            _refuse_other(header, shapes)
+            tensors = {name: file.get_tensor(name) for name in shapes}
         network = build(header, **features)
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path}: no network of this project: {reason}; expected what a train stage writes") from None
+        raise BadInput(f"{path}: no network of this project: {error}; expected what a train stage writes") from None
     for key, expected in _data_of(split).items():
         found = getattr(header, key)
         if found != expected:
             raise BadInput(f"{path}: made for {key} {found}, expected {expected} as in the prepared data")
     return network.eval(), header
+
+
+def _refuse_other(header: Header, shapes: dict[str, list[int]]) -> None:
+    """Raise ValueError, before anything is allocated, if these are not the tensors of the network that it names."""
+    if len(header.backbones) > len(shapes):
+        raise ValueError(f"{len(header.backbones)} backbones and {len(shapes)} tensors")
+    with torch.device("meta"):
+        expected = {name: list(tensor.shape) for name, tensor in build(header).state_dict().items()}
+    for name in expected.keys() | shapes.keys():
+        if expected.get(name) != shapes.get(name):
+            raise ValueError(f"{name} is {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}")
 
 
 def digest(path: str | Path) -> str:

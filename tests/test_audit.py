@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill import audit, dumps, inference, weights
+from distill import audit, dumps, hdf5, inference, weights
 from distill.batches import Batches
 from distill.errors import BadInput
 from distill.filler import Filler
@@ -78,7 +78,7 @@ def test_half_precision_is_no_difference_however_large_the_number():
 def test_other_weights_are_refused_by_name(made):
     run, folder = made
     with h5py.File(folder / "dump.h5", "r+") as file:
-        file.attrs["weights"] = "0" * 64
+        hdf5.note(file, weights="0" * 64)
     with pytest.raises(BadInput, match=r"dump\.h5: was made with other weights than those of .*network\.safetensors"):
         run()
 
@@ -86,5 +86,5 @@ def test_other_weights_are_refused_by_name(made):
 def test_the_recipe_is_the_one_in_the_dump(made):
     run, folder = made
     with h5py.File(folder / "dump.h5", "r+") as file:
-        file.attrs["recipe"] = json.dumps(json.loads(file.attrs["recipe"]) | {"seed": 6}, sort_keys=True)
+        hdf5.note(file, recipe=json.dumps(json.loads(hdf5.fact(file, "recipe")) | {"seed": 6}, sort_keys=True))
     assert run()["logits"] > 10 * audit.TOLERANCE

@@ -198,7 +198,8 @@ def test_who_learns_from_hard_labels_never_sees_an_image_without_one(film, tmp_p
         file["train/labels"][10:] = np.nan
     files = []
     for noise in (0, 1):
-        pixels = prepared.mapped("data/prepared.h5", "train/images", "r+")
+        with h5py.File("data/prepared.h5") as file:
+            pixels = prepared.mapped(file["train/images"], "r+")
         pixels[10:] = np.random.default_rng(noise).integers(0, 255, pixels[10:].shape)
         pixels.flush()
         run()

@@ -69,7 +69,7 @@ def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(written):
             assert np.array_equal(stored[...], level)
         assert [name.decode() for name in file["image_id"]] == IDS.tolist()
         assert file["done"][...].all()
-        assert file.attrs["weights"] == "abc"
+        assert file.attrs["weights"].decode() == "abc"
 
 
 def test_the_empty_dump_says_nothing_and_fits_any_views(tmp_path):
