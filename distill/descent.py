@@ -53,6 +53,15 @@ class Descent:
         self.scheduler.step()
         return {name: part.detach() for name, part in {"loss": total, **parts}.items()}
 
+    def state_dict(self) -> dict:
+        """What Adam and the schedule remember."""
+        return {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from there."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+
 
 def cosine(steps: int) -> Callable[[int], float]:
     """The share of the learning rate at each step: from one to zero along half a cosine."""

@@ -1,7 +1,6 @@
 """The one training loop. The loss is passed in; the weights of the best epoch on dev come out."""
 
-import copy
-import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,9 @@ from distill.ahead import ahead
 from distill.batches import Batches
 from distill.descent import Descent, Loss
 from distill.errors import BadInput
+from distill.finite import Finite
 from distill.hard_loss import hard_bce
+from distill.progress import Progress
 
 
 def fit(
@@ -29,6 +30,7 @@ def fit(
     epochs: int,
     batch_size: int,
     views: int | None = None,
+    unfinished: Path | None = None,
     **settings,
 ) -> pd.DataFrame:
     """Train `network` in place and leave it with the weights of its best epoch.
@@ -39,31 +41,46 @@ def fit(
     over. `settings` are those of `Descent`. The best epoch is the one of highest macro AUROC on dev, then of lowest
     loss there, which decides alone where no label has both answers.
 
+    The file `unfinished` keeps what is done; where it is there already, training goes on from it and ends in the same
+    bytes on a CPU as if it had never stopped. It stays: whoever has saved the network removes it.
+
     Where there are several processes (`processes.py`) each takes its share of every batch and of dev, and all end with
-    the same. Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss`, `dev_auroc`. Raises BadInput when the
-    loss or a logit is no longer finite.
+    the same. Returns one row an epoch: `epoch`, `loss`, each part, `dev_loss`, `dev_auroc`. Raises BadInput when a
+    term of the loss or a logit is no longer finite.
     """
     steps = steps_of(len(rows), batch_size)
     descent = Descent(network, loss, device=train.device, steps=epochs * steps, **settings)
-    history, best, best_weights = [], (-math.inf, -math.inf), network.state_dict()
-    quiet = True if processes.rank() else None  # None: unless on a terminal
-    with tqdm(total=epochs * steps, desc=title, unit="batch", disable=quiet, leave=False) as bar:
-        for epoch in range(epochs):
+    progress = Progress(network, descent, unfinished, title=title)
+    finite = Finite(train.split.image_id, title=title, device=train.device)
+    with bar_of(title, steps=epochs * steps, done=len(progress.history) * steps + len(progress.parts)) as bar:
+        for epoch in range(len(progress.history), epochs):
             network.train()  # inference at the end of every epoch has switched it off
             view, order = views_of(rows, epoch=epoch, views=views), shuffled(len(rows), steps, seed=seed, epoch=epoch)
-            shown, parts = ((rows[places], view[places]) for places in map(processes.share, order)), []
-            for gathered in ahead(train.gather, shown):
-                parts.append(descent.step(train.deliver(gathered)))
+            left = map(processes.share, order[len(progress.parts) :])
+            for gathered in ahead(train.gather, ((rows[places], view[places]) for places in left)):
+                batch = train.deliver(gathered)
+                parts = descent.step(batch)
+                finite.look(epoch=epoch, batch=len(progress.parts), rows=batch.rows, parts=parts)
+                progress.step(parts)
+                if progress.due:
+                    finite.settle()  # what is kept must be sound
+                    progress.save()
                 bar.update()
-            history.append({"epoch": epoch, **_means(parts, title, epoch), **_score(network, dev, title, epoch)})
-            score = (history[-1]["dev_auroc"] or 0.0, -history[-1]["dev_loss"])
-            bar.set_postfix(dev_auroc=f"{score[0]:.3f}")
-            if score > best:
-                best, best_weights = score, copy.deepcopy(network.state_dict())
-    network.load_state_dict(best_weights)
+            finite.settle()
+            means = {"epoch": epoch, **_means(progress.parts), **_score(network, dev, title, epoch)}
+            progress.epoch(means, score=(means["dev_auroc"] or 0.0, -means["dev_loss"]))
+            bar.set_postfix(dev_auroc=f"{means['dev_auroc'] or 0.0:.3f}")
+    network.load_state_dict(progress.best_weights)
     if not processes.rank():
+        best = progress.best
         print(f"{title}: on dev loss {-best[1]:.4f}, AUROC", f"{best[0]:.4f}" if best[0] else "undefined")
-    return pd.DataFrame(history)
+    return pd.DataFrame(progress.history)
+
+
+def bar_of(title: str, *, steps: int, done: int) -> tqdm:
+    """A bar in batches, on a terminal, of the first process alone."""
+    quiet = True if processes.rank() else None  # None: unless on a terminal
+    return tqdm(total=steps, initial=done, desc=title, unit="batch", disable=quiet, leave=False)
 
 
 def steps_of(count: int, batch_size: int) -> int:
@@ -95,11 +112,8 @@ def shuffled(count: int, steps: int, *, seed: int, epoch: int) -> list[np.ndarra
     return np.array_split(order, steps)
 
 
-def _means(parts: list[dict[str, torch.Tensor]], title: str, epoch: int) -> dict[str, float]:
-    means = {name: processes.mean(torch.stack([part[name] for part in parts]).mean()).item() for name in parts[0]}
-    if not math.isfinite(means["loss"]):
-        raise BadInput(f"{title}: epoch {epoch}: loss {means['loss']}, expected a finite one: lower lr? {means}")
-    return means
+def _means(parts: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+    return {name: processes.mean(torch.stack([part[name] for part in parts]).mean()).item() for name in parts[0]}
 
 
 def _score(network: nn.Module, dev: Batches, title: str, epoch: int) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.s
 plots/training/assistant.csv.
 """
 
-from distill import calibration, inference, losses, params, processes, runtime, weights
+from distill import calibration, checkpoint, inference, losses, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
@@ -33,6 +33,7 @@ def main() -> None:
         softening=p.softening,
         weights=p.assistant.weights.model_dump(),
         seed=p.seed,
+        unfinished=checkpoint.of_training("assistant", p, "data/prepared.h5", "data/dumps/teacher.h5"),
         title="assistant",
         **p.assistant.settings(),
         **p.compute.model_dump(),
@@ -43,6 +44,7 @@ def main() -> None:
     weights.save("data/models/assistant.safetensors", assistant, header.calibrated(platt))
     with atomic("plots/training/assistant.csv") as path:
         history.to_csv(path, index=False)
+    checkpoint.finished("assistant")
 
 
 if __name__ == "__main__":

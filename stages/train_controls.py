@@ -10,9 +10,9 @@ Reads data/prepared.h5, writes data/controls.safetensors: logits of dev and test
 from copy import copy
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save as as_bytes
 
-from distill import fit, inference, origins, params, processes, runtime, weights
+from distill import checkpoint, fit, inference, origins, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.border import BorderOnly
@@ -26,16 +26,18 @@ def main() -> None:
     data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
     batches = {split: Batches("data/prepared.h5", split, **data) for split in SPLITS}
     settings = {"seed": p.seed, **p.student.settings(), **p.compute.model_dump()}
+    border, source = (checkpoint.of_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "source"))
 
-    said = learnt("border", batches, blindfold=BorderOnly, **settings)
+    said = learnt("border", batches, blindfold=BorderOnly, unfinished=border, **settings)
     sources = origins.names(batches["train"].split)
     if len(sources) > 1:
         asked = {split: of_sources(images, sources) for split, images in batches.items()}
-        said |= learnt("source", asked, **settings)
+        said |= learnt("source", asked, unfinished=source, **settings)
     if processes.rank():
         return
     with atomic("data/controls.safetensors") as path:
-        save_file(said, path)
+        path.write_bytes(as_bytes(said))
+    checkpoint.finished("control-*")
 
 
 def learnt(name: str, batches: dict[str, Batches], *, seed: int, blindfold=None, **settings) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/studen
 plots/training/student.csv.
 """
 
-from distill import calibration, inference, losses, params, processes, runtime, weights
+from distill import calibration, checkpoint, inference, losses, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.distil import distil
@@ -41,10 +41,11 @@ def main() -> None:
         directions = losses.unit_directions(DIRECTIONS, p.features.grid**2, device=train.device)
         return losses.sliced_wasserstein(**maps, directions=directions)
 
+    dump = f"data/dumps/{p.learn_from}.h5"
     distances = {"channels": of_channels, "activations": losses.activation_wasserstein}
     history = distil(
         student,
-        dump=f"data/dumps/{p.learn_from}.h5",
+        dump=dump,
         train=train,
         dev=dev,
         feature_distance=distances[p.student.wasserstein],
@@ -52,6 +53,7 @@ def main() -> None:
         softening=p.softening,
         weights=p.student.weights.model_dump(),
         seed=p.student_seed,
+        unfinished=checkpoint.of_training("student", p, "data/prepared.h5", dump),
         title=f"student of {p.learn_from}",
         **p.student.settings(),
         **p.compute.model_dump(),
@@ -62,6 +64,7 @@ def main() -> None:
     weights.save("data/models/student.safetensors", student, header.calibrated(platt))
     with atomic("plots/training/student.csv") as path:
         history.to_csv(path, index=False)
+    checkpoint.finished("student")
 
 
 if __name__ == "__main__":

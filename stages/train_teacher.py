@@ -7,7 +7,7 @@ Reads data/prepared.h5, writes data/models/teacher.safetensors and plots/trainin
 
 import pandas as pd
 
-from distill import calibration, fit, inference, params, processes, runtime, weights
+from distill import calibration, checkpoint, fit, inference, params, processes, runtime, weights
 from distill.atomic import atomic
 from distill.batches import Batches
 from distill.hard_loss import from_labels
@@ -24,7 +24,8 @@ def main() -> None:
     header = weights.Header.of(train.split, **about)
     teacher = weights.build(header, pretrained=p.teacher.pretrained).to(train.device)
     histories, lesson = [], {"rows": train.split.labelled_rows, "loss": from_labels}
-    for name, member in zip(p.teacher.backbones, teacher.members, strict=True):
+    for number, (name, member) in enumerate(zip(p.teacher.backbones, teacher.members, strict=True)):
+        lesson["unfinished"] = checkpoint.of_training(f"teacher-{number}", p, "data/prepared.h5")
         settings = {"seed": p.seed, "title": f"teacher {name}", **p.teacher.settings(), **p.compute.model_dump()}
         histories.append(fit.fit(member, train=train, dev=dev, **lesson, **settings))
 
@@ -34,6 +35,7 @@ def main() -> None:
     weights.save("data/models/teacher.safetensors", teacher, header.calibrated(platt))
     with atomic("plots/training/teacher.csv") as path:
         pd.concat(histories).groupby("epoch").mean().to_csv(path)  # of the members, epoch by epoch
+    checkpoint.finished("teacher-*")
 
 
 if __name__ == "__main__":

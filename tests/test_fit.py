@@ -277,7 +277,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line(data, value):
 
     with pytest.raises(BadInput) as caught:
         trained(data, loss=broken)
-    assert f"tiny: epoch 1: loss {value}" in str(caught.value)
+    assert f"tiny: epoch 1, batch 0: found a loss of loss {value}, expected" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
