@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from distill import fingerprints, images
 from distill.errors import BadInput
+from distill.workers import workers
 
 CHUNK = 16  # images that a process takes at once
 MARKED = 64  # pixels of a film that is resized for its fingerprint alone
@@ -55,7 +56,7 @@ def take_in(
     """
     work = partial(_look_at_all, size=size, keep_aspect=keep_aspect)
     seen = []
-    with ProcessPoolExecutor(processes) as pool, tqdm(total=count, unit="image", disable=None) as bar:
+    with workers(processes) as pool, tqdm(total=count, unit="image", disable=None) as bar:
         try:
             for looks in _in_order(pool, work, pictures):
                 out.writelines(look.pixels for look in looks)
@@ -68,7 +69,7 @@ def take_in(
     return Seen(reasons, digests, np.array(marks, np.uint64).reshape(-1, 4))
 
 
-def _in_order(pool: ProcessPoolExecutor, work, pictures: Iterable) -> Iterator[list[Look]]:
+def _in_order(pool: Executor, work, pictures: Iterable) -> Iterator[list[Look]]:
     """The results of all chunks. The pool's own `map` would run ahead of a slow disk without bound."""
     pictures, under_way = iter(pictures), deque()
     while chunk := list(islice(pictures, CHUNK)):

@@ -36,8 +36,8 @@ def _parsed(path: Path) -> dict:
         return YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
         raise BadInput(f"{path}: not found, expected in the repository's root") from None
-    except YAMLError as error:
-        raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+    except (YAMLError, RecursionError, ValueError) as error:  # ValueError: no UTF-8, or the 30th of February
+        raise BadInput(f"{path}: no valid YAML: {error}") from None
 
 
 def _validated(content: object, path: str | Path) -> Params:

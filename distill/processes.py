@@ -22,6 +22,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.nn.parallel import DistributedDataParallel
 
 from distill.errors import BadInput
+from distill.workers import end_with
 
 
 def run(main: Callable[..., None], *arguments: str) -> None:
@@ -109,6 +110,7 @@ def agree(network: nn.Module) -> None:
 
 def _one(main, *arguments):
     """What each process does."""
+    end_with(os.getppid())
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["WORLD_SIZE"])))
     backend = "nccl" if torch.cuda.is_available() else "gloo"

@@ -6,15 +6,14 @@ Reads data/prepared.h5, data/controls.safetensors, metrics/prepare.json and metr
 metrics/controls.json. Cheap, as it follows every new student.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.special import expit
 
 from distill import controls, metrics, origins, prepared
-from distill.atomic import write_json
+from distill.atomic import read_json, write_json
+from distill.errors import BadInput
 from distill.prepared import Split
 from distill.report import report
 
@@ -25,16 +24,14 @@ NETWORKS = ("teacher", "assistant", "student")
 def main() -> None:
     """Judge what the controls said; write it beside what the networks scored; print the remarks."""
     data = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
-    said = {name: expit(logits) for name, logits in load_file("data/controls.safetensors").items()}
-    networks = {name: read(name) for name in NETWORKS}
+    said = {name: expit(values) for name, values in logits("data/controls.safetensors", data).items()}
+    networks = {name: scored(f"metrics/{name}.json", data["test"].names) for name in NETWORKS}
 
     border = judged(data["dev"], data["test"], said["border/dev"], said["border/test"])
     probe, alone = of_source(data, said) if "source/dev" in said else (None, None)
     found, student = {"border_alone": border, "source_alone": alone}, networks["student"]
-    remarks = [
-        controls.of_border(border, student),
-        controls.of_source(probe, alone, student, from_one=read("prepare")["from_one_source"]),
-    ]
+    from_one = read_json("metrics/prepare.json").get("from_one_source", {})
+    remarks = [controls.of_border(border, student), controls.of_source(probe, alone, student, from_one=from_one)]
     table = controls.beside(found, networks) | {"per_label": controls.by_label(found, student)}
     table["source_probe"] = controls.beside({"probe": probe}, {}) if probe else None  # the other labels are sources
     write_json("metrics/controls.json", table | {"remark": remarks})
@@ -66,9 +63,28 @@ def judged(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> 
     return scores | {"auroc": scores["auroc"] | {"per_label_low": bounds}}
 
 
-def read(name: str) -> dict:
-    """What another stage reported."""
-    return json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
+def logits(path: str, data: dict[str, Split]) -> dict[str, np.ndarray]:
+    """What `train_controls` wrote of dev and test. Raises BadInput if the file is broken, or of other data."""
+    try:
+        said = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"{path}: no logits of controls: {error}; expected what `train_controls` writes") from None
+    sources = origins.names(data["train"])
+    asked = {"border": data["train"].names} | ({"source": sources} if len(sources) > 1 else {})
+    shapes = {f"{name}/{s}": (len(data[s].images), len(of)) for name, of in asked.items() for s in ("dev", "test")}
+    found = {name: values.shape for name, values in said.items()}
+    if found != shapes:
+        raise BadInput(f"{path}: found logits {found}, expected {shapes} as in the prepared data")
+    return said
+
+
+def scored(path: str, names: list[str]) -> dict:
+    """What `evaluate` reported. Raises BadInput if it is of other labels than `names`."""
+    report = read_json(path)
+    found = list(report.get("auroc", {}).get("per_label", {}))
+    if found != names:
+        raise BadInput(f"{path}: of labels {found}, expected {names}")
+    return report
 
 
 if __name__ == "__main__":

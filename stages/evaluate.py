@@ -12,7 +12,7 @@ import sys
 from scipy.special import expit
 
 from distill import calibration, figures, inference, metrics, runtime, weights
-from distill.atomic import write_json
+from distill.atomic import atomic_folder, write_json
 from distill.batches import Batches
 from distill.cost import cost
 from distill.report import brief, report
@@ -42,11 +42,12 @@ def main(name: str) -> None:
     chosen_by = {"dev": brief(labels=dev.split.labels, probabilities=on_dev, thresholds=thresholds)}
     write_json(f"metrics/{name}.json", scores | chosen_by | cost(network, header.size))
 
-    folder, title = f"plots/evaluation/{name}", f"{name}, {header.study}, test"
-    figures.roc(f"{folder}/roc.png", **answers, title=title)
-    figures.precision_recall(f"{folder}/precision_recall.png", **answers, title=title)
-    figures.calibration(f"{folder}/calibration.png", **answers, uncalibrated=uncalibrated, title=title)
-    figures.cooccurrence(f"{folder}/cooccurrence.png", **answers, thresholds=thresholds, title=title)
+    title = f"{name}, {header.study}, test"
+    with atomic_folder(f"plots/evaluation/{name}") as folder:
+        figures.roc(folder / "roc.png", **answers, title=title)
+        figures.precision_recall(folder / "precision_recall.png", **answers, title=title)
+        figures.calibration(folder / "calibration.png", **answers, uncalibrated=uncalibrated, title=title)
+        figures.cooccurrence(folder / "cooccurrence.png", **answers, thresholds=thresholds, title=title)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Render the embedded data set: synthetic chest X-rays with findings, in CheXpert's own layout."""
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +8,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from distill import cohort, labeller, params
+from distill.atomic import atomic_folder
 from distill.contact_sheet import contact_sheet
 from distill.findings import LABELS
 from distill.render import frontal, lateral
+from distill.workers import workers
 
 RAW = Path("data/raw/phantom")
 SHEET = Path("plots/phantom.png")
@@ -23,16 +24,17 @@ def main() -> None:
     train = cohort.sample(render.seed, 1, render.patients)
     valid = cohort.sample(render.seed, cohort.FIRST_VALID, render.valid_patients, most_studies=1)
     heard = labeller.reports(train, render.label_noise, render.uncertain, render.blank)
-    write(RAW / "train", train, heard, render.size)
-    write(RAW / "valid", valid, np.array([labeller.truth(s) for s in valid]), render.size)
-    draw(RAW / "train", train, SHEET)
+    with atomic_folder(RAW) as folder:
+        write(folder / "train", train, heard, render.size)
+        write(folder / "valid", valid, np.array([labeller.truth(s) for s in valid]), render.size)
+        draw(folder / "train", train, SHEET)
 
 
 def write(folder: Path, studies: list[cohort.Study], labels: np.ndarray, size: int, processes: int | None = None):
     """Write a split: `folder` of films and `folder`.csv beside it. `processes` never changes the bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     labeller.table(studies, folder.name, labels).to_csv(folder.with_suffix(".csv"), index=False)
-    with ProcessPoolExecutor(processes) as pool:
+    with workers(processes) as pool:
         films = pool.map(partial(write_study, folder, size), studies, chunksize=16)
         for _ in tqdm(films, total=len(studies), desc=folder.name, unit="study", disable=None):
             pass

@@ -8,7 +8,6 @@ metrics/prepare.json and plots/prepare/.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -27,7 +26,7 @@ from distill import (
     split_file,
     splits,
 )
-from distill.atomic import write_json
+from distill.atomic import atomic_folder, scratch, write_json
 from distill.contact_sheet import label_sheet
 from distill.errors import BadInput
 from distill.schema import Data
@@ -42,8 +41,8 @@ def main() -> None:
     table = sources.read(root, p.data, study=p.study)
     if p.data.split_file:
         table = split_file.give(table, Path("data/splits") / p.data.split_file)
-    with TemporaryDirectory(dir="data", prefix=".prepare-") as scratch:
-        pixels = Path(scratch) / "pixels"
+    with scratch("data/prepare") as folder:
+        pixels = folder / "pixels"
         table, prints = take_in(table, pixels, root=root, data=p.data)
         table, pairs = drop_copies(table, prints, labels=labels)
         table = assign(table, p.data, seed=p.seed)
@@ -54,7 +53,8 @@ def main() -> None:
         unlisted = sources.unlisted(root, table)
         checked_csv.write("data/unlisted.csv", pd.DataFrame({"image": unlisted}))
         split_file.write("data/split.csv", table, labels=labels)
-        draw(kept, pixels, data=p.data, study=p.study)
+        with atomic_folder("plots/prepare") as sheets:
+            draw(sheets, kept, pixels, data=p.data, study=p.study)
         packing.pack(kept, pixels, rows, data=p.data, study=p.study)
     census = counts.census(table, pairs, labels=labels, rows=rows) | {"unlisted": len(unlisted)}
     write_json("metrics/prepare.json", census)
@@ -128,7 +128,7 @@ def refuse_empty(kept: pd.DataFrame, data: Data) -> None:
             raise BadInput(f"data.labels: no train image is known to be without {label!r}: is it data.exclusive?")
 
 
-def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
+def draw(folder: Path, kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
     """A contact sheet of each split: a row for each label of each source, its images from all over the set."""
     having = {label: kept[label] == 1 for label in data.labels}
     none, some = (kept[data.labels] == 0).all(axis=1), (kept[data.labels] == 1).any(axis=1)
@@ -142,7 +142,7 @@ def draw(kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
                     shown = rows[:: max(1, len(rows) // SHEET)][:SHEET]
                     sheet[f"{label}\n{source}: {len(rows):,}"] = next(packing.blocks(pixels, shown, data.size))
         title = f"{study}, {split}: {(kept['split'] == split).sum():,} images"
-        label_sheet(f"plots/prepare/{split}.png", rows=sheet, columns=SHEET, title=title)
+        label_sheet(folder / f"{split}.png", rows=sheet, columns=SHEET, title=title)
 
 
 if __name__ == "__main__":

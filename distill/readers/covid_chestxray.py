@@ -37,6 +37,7 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     wanted = _merge_repeats(cells[cells["left_out"] == ""].copy(), classes)
     wanted["filename"] = checked_csv.inside(wanted, "filename")
     others = cells[(cells["left_out"] != "") & ~cells["filename"].isin(wanted["filename"])].drop_duplicates("filename")
+    others = others.assign(filename=checked_csv.inside(others, "filename"))
     cells = pd.concat([wanted, others], ignore_index=True)
     return findings.table(
         cells["filename"],

@@ -17,7 +17,9 @@ from distill.readers import findings
 
 SPLITS = {"train": "train", "val": "dev", "test": "test"}
 BLOCK = 256  # images in memory at a time
-BAD_HEADER = (SyntaxError, tokenize.TokenError)  # what numpy lets through of a broken one
+LARGEST = 2**27  # bytes read at once, of labels or a block; of 224 px in colour a block has 2**25.2
+# what numpy lets through of a broken header, and zipfile of what it can't decode or decrypt
+BAD_HEADER = (SyntaxError, tokenize.TokenError, RuntimeError)
 
 # In the order of their columns, as MedMNIST's `INFO` has them.
 CHEST = ["atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia", "pneumothorax"]
@@ -88,12 +90,12 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...],
             version = np.lib.format.read_magic(stream)
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(stream)
-            if fortran or dtype.hasobject or not shape:
+            if fortran or dtype.hasobject or not shape or min(shape) < 0:
                 raise BadInput(f"{path}: {name} is {dtype} {shape}, expected plain numbers, row by row")
             yield stream, shape, dtype
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; expected MedMNIST's archive") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError, *BAD_HEADER) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, OSError, *BAD_HEADER) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: found {error}; expected MedMNIST's archive with {name}") from error
@@ -101,6 +103,8 @@ def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...],
 
 def _read(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     wanted = math.prod(shape) * dtype.itemsize
+    if wanted > LARGEST:
+        raise ValueError(f"{wanted} bytes of {dtype} {shape}, more than any set has")
     content = stream.read(wanted)
     if len(content) < wanted:
         raise ValueError(f"{len(content)} of {wanted} bytes")
