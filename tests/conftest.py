@@ -6,10 +6,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before timm is imported: no test may wait 
 os.environ.pop("HF_HUB_CACHE", None)
 os.environ["HF_HOME"] = "/nonexistent"  # nor pass because somebody once downloaded weights
 
+import re
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from distill import prepared
+from tests.tiny import ROOT, clone_into, dvc, run
 
 
 @pytest.fixture
@@ -49,3 +55,31 @@ def halves(pack):
         grey[:, :8, :] += 60 * labels[split][:, 1, None, None].astype(int)
         images[split] = grey.astype(np.uint8)
     return pack(images, labels)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A clone in which the tiny study has run once, what DVC said, and each file that a stage opened. Never changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    path, opened = clone_into(folder / "clone"), folder / "opened.txt"
+    said = dvc(path, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(opened))
+    assert run(path, "git add . && git commit -qm baseline").returncode == 0
+    return path, said, opened.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture(scope="module")
+def clone(finished, tmp_path_factory):
+    """A clone of a module's own in which the tiny study has run once."""
+    return shutil.copytree(finished[0], tmp_path_factory.mktemp("module") / "clone", symlinks=True)
+
+
+@pytest.fixture(scope="session")
+def opened(finished):
+    """The files of the clone by what was run (`stages.dump teacher`) and `r` or `w`."""
+    clone, _, lines = finished
+    files = defaultdict(set)
+    for what, how, path in (line.split("\t") for line in lines):
+        if Path(path).is_relative_to(clone):
+            file = re.sub(r"__pycache__/(\w+)\.cpython-\d+\.pyc(\.\d+)?$", r"\1.py", str(Path(path).relative_to(clone)))
+            files[what, how].add(file)
+    return files

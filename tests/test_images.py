@@ -117,7 +117,8 @@ def test_broken_files_are_refused_with_a_line_that_names_them(tmp_path):
         with pytest.raises(BadInput) as caught:
             load(tmp_path / name, size=16, keep_aspect=True)
         line = str(caught.value)
-        assert line.startswith(f"{tmp_path / name}: found ") and "; expected a whole PNG, JPEG or DICOM" in line
+        shown = name.replace("\0", "\\x00")
+        assert line.startswith(f"{tmp_path / shown}: found ") and "; expected a whole PNG, JPEG or DICOM" in line
         assert word in line and "\n" not in line
 
 

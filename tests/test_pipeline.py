@@ -1,13 +1,8 @@
 """The real pipeline on a handful of small images, through DVC, in a clone of its own."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from functools import reduce
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,8 +12,8 @@ import yaml
 
 from distill import auroc, calibration, inference, weights
 from distill.batches import Batches
+from tests.tiny import LONG, clone_into, dvc, edit, executed, run
 
-ROOT = Path(__file__).parents[1]
 BELOW_TEMPERATURE = {
     "check",
     "train_assistant",
@@ -43,64 +38,8 @@ EVERYTHING = BELOW_TEMPERATURE | {
 }
 
 
-def run(clone: Path, command: str, **variables: str) -> subprocess.CompletedProcess:
-    """A shell command as a user would type it in the clone, this interpreter's programs first."""
-    environment = os.environ | variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
-
-
-def dvc(clone: Path, arguments: str, **variables: str) -> str:
-    """What a DVC command that must succeed prints."""
-    done = run(clone, f"dvc {arguments}", **variables)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def executed(output: str) -> set[str]:
-    """The stages that ran; those restored from the cache did not."""
-    return set(re.findall(r"^Running stage '(.+)':", output, re.MULTILINE))
-
-
-def clone_into(path: Path) -> Path:
-    """What git would commit of this checkout now, with a study that takes seconds, as a repository at `path`."""
-    files = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
-    for name in filter(None, files.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, path / name)
-    edit(path, shrink)
-    run(path, "git init -q -b main && git config user.name test && git config user.email test@localhost")
-    assert run(path, "git add . && git commit -qm 'a tiny study'").returncode == 0
-    return path
-
-
-def edit(clone: Path, change) -> None:
-    """Change params.yaml in place."""
-    file = clone / "params.yaml"
-    content = yaml.safe_load(file.read_text())
-    change(content)
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def shrink(content: dict) -> None:
-    """The default study, small."""
-    content["phantom"] |= {"patients": 24, "valid_patients": 16, "size": 48}
-    study = content["studies"]["phantom"]
-    study["data"] |= {"labels": ["Cardiomegaly", "Pleural Effusion", "Support Devices"], "size": 32, "dev": 0.3}
-    study["cached_views"] = 2
-    for network in ("teacher", "assistant", "student"):
-        study[network] |= {"epochs": 2, "batch_size": 16}
-    study["teacher"]["backbones"] = ["mobilenetv3_small_050", "resnet10t"]
-    study["assistant"]["backbone"] = "mobilenetv3_small_050"
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """A clone in which the tiny study has run once."""
-    path = clone_into(tmp_path_factory.mktemp("clone"))
-    assert executed(dvc(path, "repro")) == EVERYTHING
-    run(path, "git add . && git commit -qm baseline")
-    return path
+def test_the_first_repro_runs_every_stage(finished):
+    assert executed(finished[1]) == EVERYTHING
 
 
 def test_a_second_repro_runs_nothing(clone):
@@ -199,11 +138,21 @@ def test_one_command_runs_what_is_missing_and_another_makes_a_table_of_all_exper
     run(clone, "rm -r plots/ablation/dev && git checkout -q plots/ablation")  # the tables that this project commits
 
 
-def test_the_same_seed_writes_the_same_bytes_elsewhere(clone, tmp_path):
-    other = clone_into(tmp_path / "somewhere else")  # what git has is all there is: an undeclared need would fail
+def test_all_of_it_again_in_a_folder_of_its_own_writes_the_same_bytes(clone):
+    # there is what git has and nothing else: an undeclared need would fail
+    run(clone, "git checkout -q main . && dvc checkout")
+    assert executed(dvc(clone, "exp run --temp --force -n elsewhere")) == EVERYTHING
+    again = run(
+        clone, "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /elsewhere$):dvc.lock"
+    ).stdout
+    assert again == run(clone, "git show main:dvc.lock").stdout  # it holds the hash of every file
+
+
+@pytest.mark.skipif(not LONG, reason="the test above in another way, and as long: `make long`")
+def test_two_clones_at_different_places_write_the_same_bytes(clone, tmp_path):
+    other = clone_into(tmp_path / "somewhere else")
     dvc(other, "repro")
-    baseline = run(clone, "git show main:dvc.lock").stdout
-    assert (other / "dvc.lock").read_text() == baseline  # it holds the hash of every file
+    assert (other / "dvc.lock").read_text() == run(clone, "git show main:dvc.lock").stdout
 
 
 def test_more_processes_rerun_nothing_and_write_the_same_dump(clone):

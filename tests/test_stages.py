@@ -93,6 +93,19 @@ def test_the_shared_modules_import_no_stage_and_read_no_params(file):
     assert "distill/params.py" not in imported(file)  # else a parameter could be read that no stage declares
 
 
+FORBIDDEN = {"pickle.load", "pickle.loads", "np.load", "os.system", "os.popen", "eval", "exec", "yaml.load", "input"}
+
+
+@pytest.mark.parametrize(
+    "file", sorted(str(path.relative_to(ROOT)) for top in ("distill", "stages") for path in (ROOT / top).rglob("*.py"))
+)
+def test_nothing_is_unpickled_and_no_shell_is_asked(file):
+    for call in [node for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.Call)]:
+        name, named = ast.unparse(call.func), {word.arg: ast.unparse(word.value) for word in call.keywords}
+        assert name not in FORBIDDEN and "shell" not in named and "allow_pickle" not in named, (file, call.lineno)
+        assert name != "torch.load" or named["weights_only"] == "True", (file, call.lineno)
+
+
 def test_every_stage_script_is_run_by_a_stage():
     scripts = {str(path.relative_to(ROOT)) for path in ROOT.glob("stages/*.py")} - {"stages/__init__.py"}
     assert scripts == {script(stage) for stage in STAGES}

@@ -1,0 +1,64 @@
+"""A study of some seconds, run by DVC in a clone of its own as a user would."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+LONG = "CASES" in os.environ  # `make long`: every case of what is sampled else
+
+
+def run(clone: Path, command: str, **variables: str) -> subprocess.CompletedProcess:
+    """A shell command as a user would type it in the clone, this interpreter's programs first."""
+    environment = os.environ | variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
+
+
+def dvc(clone: Path, arguments: str, **variables: str) -> str:
+    """What a DVC command that must succeed prints."""
+    done = run(clone, f"dvc {arguments}", **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def executed(output: str) -> set[str]:
+    """The stages that ran; those restored from the cache did not."""
+    return set(re.findall(r"^Running stage '(.+)':", output, re.MULTILINE))
+
+
+def clone_into(path: Path) -> Path:
+    """What git would commit of this checkout now, with a study that takes seconds, as a repository at `path`."""
+    files = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
+    for name in filter(None, files.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    edit(path, shrink)
+    run(path, "git init -q -b main && git config user.name test && git config user.email test@localhost")
+    assert run(path, "git add . && git commit -qm 'a tiny study'").returncode == 0
+    return path
+
+
+def edit(clone: Path, change) -> None:
+    """Change params.yaml in place."""
+    file = clone / "params.yaml"
+    content = yaml.safe_load(file.read_text())
+    change(content)
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def shrink(content: dict) -> None:
+    """The default study, small."""
+    content["phantom"] |= {"patients": 24, "valid_patients": 16, "size": 48}
+    study = content["studies"]["phantom"]
+    study["data"] |= {"labels": ["Cardiomegaly", "Pleural Effusion", "Support Devices"], "size": 32, "dev": 0.3}
+    study["cached_views"] = 2
+    for network in ("teacher", "assistant", "student"):
+        study[network] |= {"epochs": 2, "batch_size": 16}
+    study["teacher"]["backbones"] = ["mobilenetv3_small_050", "resnet10t"]
+    study["assistant"]["backbone"] = "mobilenetv3_small_050"
