@@ -62,7 +62,8 @@ def finished(tmp_path_factory):
     """A clone in which the tiny study has run once, what DVC said, and each file that a stage opened. Never changed."""
     folder = tmp_path_factory.mktemp("finished")
     path, opened = clone_into(folder / "clone"), folder / "opened.txt"
-    said = dvc(path, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(opened))
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+    said = dvc(path, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(opened), **coverage)
     assert run(path, "git add . && git commit -qm baseline").returncode == 0
     return path, said, opened.read_text(encoding="utf-8").splitlines()
 

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from tests.tiny import clone_into, dvc, edit
+from tests.tiny import clone_into, dvc, edit, environment
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 IN_A_ROW = 3  # kills at most before a stage is let run to its end
@@ -95,7 +95,7 @@ class Harness:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         arguments = [sys.executable, *command.split()[1:]]
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-        return subprocess.Popen(arguments, cwd=self.clone, **settings)
+        return subprocess.Popen(arguments, cwd=self.clone, env=environment(), **settings)
 
     def expect(self, name: str, good: bool, otherwise: str) -> None:
         """Note it unless it is so."""

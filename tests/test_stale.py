@@ -13,7 +13,7 @@ import yaml
 
 from tests.test_opened import GATES, OF_BOTH, below, runs
 from tests.test_stages import ROOT, STAGES, closure, keys_read, module_file, script
-from tests.tiny import LONG
+from tests.tiny import LONG, environment
 
 # A DVC that stays: one edit after another, the stages whose dependencies are not what they were, the edit taken back
 SAID_BY_DVC = """
@@ -41,7 +41,7 @@ def concerned(clone):
     def ask(edits):
         lines = "\n".join(json.dumps([path, added]) for path, added in edits)
         command = [sys.executable, "-c", SAID_BY_DVC]
-        done = subprocess.run(command, cwd=clone, input=lines, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=clone, env=environment(), input=lines, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return [set(json.loads(line)) for line in done.stdout.splitlines()]
 

@@ -4,20 +4,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.tiny import LONG, dvc, executed, run
+from tests.tiny import LONG, dvc, environment, executed, run
 
 
 def start(clone: Path, command: str) -> subprocess.Popen:
     """A command as a user would type it in the clone, in a process group of its own."""
-    place = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-    return subprocess.Popen(command.split(), cwd=clone, env=os.environ | {"PATH": place}, **settings)
+    return subprocess.Popen(command.split(), cwd=clone, env=environment(), **settings)
 
 
 def until(condition, seconds: float = 60):

@@ -12,11 +12,39 @@ import yaml
 ROOT = Path(__file__).parents[1]
 LONG = "CASES" in os.environ  # `make long`: every case of what is sampled else
 
+BELOW_TEMPERATURE = {
+    "check",
+    "train_assistant",
+    "dump_assistant",
+    "dump_both",  # takes a second: empty unless the student learns from both
+    "train_student",
+    "evaluate@assistant",
+    "evaluate@student",
+    "controls",
+    "curves",
+}
+BELOW_STUDENT = {"check", "train_student", "evaluate@student", "controls", "curves"}
+BELOW_LESSON = BELOW_STUDENT | {"dump_both"}
+EVERYTHING = BELOW_TEMPERATURE | {
+    "check_backbones",
+    "phantom",
+    "prepare",
+    "train_teacher",
+    "dump_teacher",
+    "train_controls",
+    "evaluate@teacher",
+}
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """A user's, this interpreter's programs first; no coverage is measured, which takes as long as the stages do."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return plain | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
+
 
 def run(clone: Path, command: str, **variables: str) -> subprocess.CompletedProcess:
-    """A shell command as a user would type it in the clone, this interpreter's programs first."""
-    environment = os.environ | variables | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
+    """A shell command as a user would type it in the clone."""
+    return subprocess.run(command, shell=True, cwd=clone, env=environment(**variables), capture_output=True, text=True)
 
 
 def dvc(clone: Path, arguments: str, **variables: str) -> str:
