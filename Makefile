@@ -20,7 +20,7 @@ test: setup
 	ruff format --check .
 	OMP_NUM_THREADS=1 COVERAGE_FILE=$(CURDIR)/.coverage pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-long: setup # hours: 10,000 files a surface, every edit, disks full at four points, 100 kills
+long: setup # 10,000 files a surface, every edit, disks full at four points, 100 kills
 	CASES=10000 OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile
 	python -m tests.kills 100
 
