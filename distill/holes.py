@@ -40,7 +40,8 @@ class Holes(io.RawIOBase):
         for number, inside, part in self._parts(len(content)):
             self.pages.setdefault(number, bytearray(PAGE))[inside] = content[part]
         self.place += len(content)
-        self.size = max(self.size, self.place)
+        if content:  # else not even a hole
+            self.size = max(self.size, self.place)
         return len(content)
 
     def readinto(self, buffer) -> int:

@@ -17,11 +17,15 @@ def pack(kept: pd.DataFrame, pixels: Path, rows: np.ndarray, *, data: Data, stud
     """Write data/prepared.h5 and the empty dump that goes with it."""
     parts = {split: kept[kept["split"] == split] for split in prepared.SPLITS}
     columns = {split: columns_of(part, data.labels) for split, part in parts.items()}
+    about = {"study": study, "names": data.labels, "size": data.size, "columns": columns, "rows": rows}
+
+    def of(split):
+        return blocks(pixels, parts[split]["row"].to_numpy(int), data.size)
+
     with atomic("data/prepared.h5") as path:
-        prepared.create(path, study=study, names=data.labels, size=data.size, columns=columns, rows=rows)
-        for split, part in parts.items():
-            prepared.fill(path, split, blocks(pixels, part["row"].to_numpy(int), data.size))
-        prepared.measure(path)
+        prepared.create(path, **about, moments=prepared.moments(of("train")))
+        for split in prepared.SPLITS:
+            prepared.fill(path, split, of(split))
     with atomic("data/dumps/labels.h5") as path:
         dumps.create(path, names=data.labels, image_id=columns["train"]["image_id"])
 

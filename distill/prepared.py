@@ -1,6 +1,5 @@
 """`data/prepared.h5`: the images as the networks see them, split, labelled and named."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from distill.mapped import Writer, allocate, mapped
 FORMAT = 2
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("image_id", "patient_id", "source")
-BLOCK = 256  # images in memory at a time
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,16 @@ def create(
     size: int,
     columns: Mapping[str, Mapping],
     rows: np.ndarray,
+    moments: tuple[float, float],
 ) -> None:
     """Lay the file out with everything but the pixels.
 
     `columns` maps a split to its `labels` (N, K), `image_id`, `patient_id` and `source`;
-    `rows` (M,) is the balanced epoch of train.
+    `rows` (M,) is the balanced epoch of train; `moments` are those of its images.
     """
+    mean, std = moments
     with hdf5.new(path) as file:
-        hdf5.note(file, format=FORMAT, study=study, labels=names, size=size, mean=math.nan, std=math.nan)
+        hdf5.note(file, format=FORMAT, study=study, labels=names, size=size, mean=mean, std=std)
         for split in SPLITS:
             group = file.create_group(split)
             allocate(group, "images", (len(columns[split]["image_id"]), size, size), "uint8")
@@ -78,17 +78,14 @@ def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
             first += len(block)
 
 
-def measure(path: str | Path) -> None:
-    """Note the mean and the standard deviation of the train images (grey values in 0..1) in the file."""
+def moments(blocks: Iterable[np.ndarray]) -> tuple[float, float]:
+    """The mean and the standard deviation of images, (n, H, H) uint8 a block, as grey values in 0..1."""
     histogram = np.zeros(256, np.int64)
-    with h5py.File(path, "r+") as file:
-        for first in range(0, len(file["train/images"]), BLOCK):
-            histogram += np.bincount(mapped(file["train/images"])[first : first + BLOCK].ravel(), minlength=256)
-        grey = np.arange(256) / 255
-        mean = float(np.average(grey, weights=histogram))
-        std = float(np.sqrt(np.average((grey - mean) ** 2, weights=histogram)))
-        file.attrs.modify("mean", mean)  # in its place: the file does not grow, which a full disk would not let it
-        file.attrs.modify("std", max(std, 1e-6))
+    for block in blocks:
+        histogram += np.bincount(block.ravel(), minlength=256)
+    grey = np.arange(256) / 255
+    mean = float(np.average(grey, weights=histogram))
+    return mean, max(1e-6, float(np.sqrt(np.average((grey - mean) ** 2, weights=histogram))))
 
 
 def read(path: str | Path, split: str) -> Split:

@@ -7,6 +7,7 @@ on other hardware nothing runs again. What is dumped is the same to the last bit
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -111,6 +112,7 @@ def agree(network: nn.Module) -> None:
 def _one(main, *arguments):
     """What each process does."""
     end_with(os.getppid())
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the launcher hands Ctrl-C on and waits half a minute for the end
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["WORLD_SIZE"])))
     backend = "nccl" if torch.cuda.is_available() else "gloo"

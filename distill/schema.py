@@ -27,7 +27,7 @@ class Data(Section):
     sources: Annotated[list[Source], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=1)]
     exclusive: bool
-    size: Annotated[int, Field(ge=16)]
+    size: Annotated[int, Field(ge=32)]  # below, maps shrink to 1 × 1 before the last stride: a bug of oneDNN's (LOG.md)
     keep_aspect: bool
     split_file: Below
     dev: Annotated[float, Field(gt=0, lt=1)]

@@ -34,10 +34,10 @@ def pack(tmp_path):
         }
         path, rows = tmp_path / file, np.arange(len(labels["train"])) if rows is None else rows
         size = images["train"].shape[1]
-        prepared.create(path, study=study, names=list(names), size=size, columns=columns, rows=rows)
+        about = {"study": study, "names": list(names), "size": size, "columns": columns, "rows": rows}
+        prepared.create(path, **about, moments=prepared.moments([images["train"]]))
         for split in prepared.SPLITS:
             prepared.fill(path, split, [images[split]])
-        prepared.measure(path)
         return path
 
     return write

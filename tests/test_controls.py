@@ -18,7 +18,7 @@ from stages import controls as stage
 from stages import train_controls, train_teacher
 
 ROOT = Path(__file__).parents[1]
-SIZE, COUNTS = 16, {"train": 96, "dev": 48, "test": 160}
+SIZE, COUNTS = 32, {"train": 96, "dev": 48, "test": 160}
 SETTINGS = {"seed": 0, "epochs": 5, "batch_size": 12, "lr": 3e-3, "weight_decay": 1e-5, "schedule": "cosine"}
 VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
 NAMES = ["ring", "spot"]
@@ -36,8 +36,8 @@ def film(pack):
             labels[split][:, 1] = np.arange(count) % 2
             dark = np.arange(count) // 2 % 2
             grey = generator.integers(60, 120, (count, SIZE, SIZE)) - (50 * dark[:, None, None] if sources else 0)
-            grey[:, 5:11, 5:11] += 100 * labels[split][:, 1, None, None].astype(int)
-            grey[:, :2, :] += 100 * labels[split][:, 0, None, None].astype(int)
+            grey[:, 10:22, 10:22] += 100 * labels[split][:, 1, None, None].astype(int)
+            grey[:, :4, :] += 100 * labels[split][:, 0, None, None].astype(int)
             images[split] = grey.astype(np.uint8)
             where[split] = np.where(dark, "b", "a")
         return pack(images, labels, names=NAMES, sources=where if sources else None)

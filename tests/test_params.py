@@ -73,6 +73,7 @@ def test_every_study_of_the_repository_is_valid_and_is_the_one_that_is_read(tmp_
         ("studies.covid.student.wasserstein", "pixels", "studies.covid.student.wasserstein: found 'pixels'"),
         ("studies.covid.views.shift", 1.0, "studies.covid.views.shift: found 1.0"),
         ("studies.covid.data.labels", [], "studies.covid.data.labels: found []"),
+        ("studies.covid.data.size", 31, "studies.covid.data.size: found 31"),
         ("studies.covid.data.keep_aspect", "no", "studies.covid.data.keep_aspect: found 'no'"),
         ("studies.covid.softening", "relu", "studies.covid.softening: found 'relu'"),
         (SOURCES, [], "studies.phantom.data.sources: found []"),

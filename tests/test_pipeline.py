@@ -67,7 +67,8 @@ def test_the_curve_of_an_ensemble_has_one_row_an_epoch(clone):
 def test_all_of_it_again_in_a_folder_of_its_own_writes_the_same_bytes(clone):
     # there is what git has and nothing else: an undeclared need would fail
     run(clone, "git checkout -q main . && dvc checkout")
-    assert executed(dvc(clone, "exp run --temp --force -n elsewhere")) == EVERYTHING
+    poisoned = {"MALLOC_PERTURB_": "165"}  # glibc fills what it hands out: who reads what nobody wrote gets that
+    assert executed(dvc(clone, "exp run --temp --force -n elsewhere", **poisoned)) == EVERYTHING
     again = run(
         clone, "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /elsewhere$):dvc.lock"
     ).stdout

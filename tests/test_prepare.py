@@ -33,7 +33,7 @@ def study(tmp_path, monkeypatch):
 
     def run(*sources, balance=None, **changed):
         content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        settings = {"labels": LABELS, "size": 16, "dev": 0.25, "test": 0.25, "max_unreadable": 0.0} | changed
+        settings = {"labels": LABELS, "size": 32, "dev": 0.25, "test": 0.25, "max_unreadable": 0.0} | changed
         block = content["studies"]["phantom"]
         block["data"] |= {"sources": list(sources or [CSV])} | settings
         block["balance"] = {"counts": {}, "ratios": {}} | (balance or {})
@@ -144,7 +144,7 @@ def test_every_kind_of_image_goes_in_and_every_broken_one_is_listed(study, capsy
     assert set(packed) == {row["image"] for row in rows} | set(good)
     for n, name in enumerate(good):
         seed = 100 + n if name in GOOD else {"deep.png": 110, "whole.dcm": 111}[name]
-        small = np.asarray(Image.fromarray(film(seed)).resize((16, 16), Image.Resampling.BILINEAR)).astype(float)
+        small = np.asarray(Image.fromarray(film(seed)).resize((32, 32), Image.Resampling.BILINEAR)).astype(float)
         assert np.corrcoef(small.ravel(), packed[name].ravel().astype(float))[0, 1] > 0.85, name
     told = capsys.readouterr().out
     assert "8 of 55 images can't be read (listed in data/unreadable.csv), the first: " in told

@@ -14,23 +14,23 @@ LABELS = np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 
 
-def write(path, *, count: int = 3, size: int = 8):
+def write(path, *, count: int = 3, size: int = 8, moments=(0.5, 0.25)):
     """A prepared file without dev images, laid out but not filled."""
     train = {"labels": LABELS, "image_id": IDS, "patient_id": ["1", "ü", "3"], "source": ["a", "b", "b"]}
     none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "source": []}
     repeated = {name: [column[n % 3] for n in range(count)] for name, column in train.items()}
     columns = {"train": repeated, "dev": none, "test": train}
     rows = [2, 0, 2, 2]
-    prepared.create(path, study="tiny", names=["Kälte", "Fieber"], size=size, columns=columns, rows=rows)
+    about = {"study": "tiny", "names": ["Kälte", "Fieber"], "size": size}
+    prepared.create(path, **about, columns=columns, rows=rows, moments=moments)
 
 
 @pytest.fixture
 def filled(tmp_path):
     path = tmp_path / "prepared.h5"
-    write(path)
+    write(path, moments=prepared.moments([PIXELS[:2], PIXELS[2:]]))
     prepared.fill(path, "train", [PIXELS[:2], PIXELS[2:]])
     prepared.fill(path, "test", [PIXELS[::-1]])
-    prepared.measure(path)
     return path
 
 
@@ -82,10 +82,9 @@ def test_images_take_no_disk_until_they_are_filled(tmp_path):
 def test_the_same_data_at_another_time_gives_the_same_bytes(tmp_path, filled):
     time.sleep(1.1)  # HDF5 stamps whole seconds
     again = tmp_path / "again.h5"
-    write(again)
+    write(again, moments=prepared.moments([PIXELS]))
     prepared.fill(again, "train", [PIXELS])
     prepared.fill(again, "test", [PIXELS[::-1]])
-    prepared.measure(again)
     assert again.read_bytes() == filled.read_bytes()
 
 
@@ -113,8 +112,9 @@ def test_a_file_that_is_no_prepared_data_is_named_in_one_line(tmp_path, make):
     assert "\n" not in str(caught.value)
 
 
-def test_pixels_that_were_never_measured_are_refused(tmp_path):
+@pytest.mark.parametrize("moments", [(np.nan, 0.2), (1.5, 0.2), (0.5, 0)])
+def test_moments_that_no_pixels_have_are_refused(tmp_path, moments):
     path = tmp_path / "prepared.h5"
-    write(path)
+    write(path, moments=moments)
     with pytest.raises(BadInput, match="mean"):
         prepared.read(path, "train")

@@ -1,8 +1,10 @@
 """Several processes do what one does: the same dump to the last bit, the same training in kind."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -146,4 +148,23 @@ def test_what_is_wrong_is_told_once_in_one_line(study, processes, told):
     done = run(study, "stages.train_student", processes)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"error: {told}"), done.stderr
+    assert not (study / "data/models/student.safetensors").exists()
+
+
+def test_ctrl_c_ends_the_processes_at_once_and_the_next_run_goes_on(study):
+    content = yaml.safe_load((study / "params.yaml").read_text(encoding="utf-8"))
+    content["studies"]["phantom"]["student"]["epochs"] = 2000
+    (study / "params.yaml").write_text(yaml.safe_dump(content))
+    about = {"PYTHONPATH": str(ROOT), "NPROC": "2", "OMP_NUM_THREADS": "1"}
+    settings = {"env": os.environ | about, "cwd": study, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-m", "stages.train_student"], **settings) as stage:
+        while not list((study / "data/checkpoints").glob("*/student.pt")):
+            assert stage.poll() is None
+            time.sleep(0.1)
+        os.killpg(stage.pid, signal.SIGINT)
+        assert stage.wait(15) == 128 + signal.SIGINT  # torch's launcher would wait 30 s for who ignores it
+    with pytest.raises(ProcessLookupError):  # nobody is left
+        for _ in range(100):
+            os.killpg(stage.pid, 0)
+            time.sleep(0.1)  # Python's own resource tracker is the last
     assert not (study / "data/models/student.safetensors").exists()

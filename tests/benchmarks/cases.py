@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -111,9 +110,8 @@ def make_data(path: Path, *, size: int, count: int, rows: np.ndarray | None = No
         labels = rng.integers(0, 2, (images, LABELS))
         columns[split] = {"labels": labels, "image_id": ids, "patient_id": ids, "source": ["chexpert"] * images}
     names, rows = [f"label {n}" for n in range(LABELS)], np.arange(count) if rows is None else rows
-    prepared.create(path, study="bench", names=names, size=size, columns=columns, rows=rows)
+    about = {"study": "bench", "names": names, "size": size, "columns": columns, "rows": rows}
+    prepared.create(path, **about, moments=(0.5, 0.25))
     for split in prepared.SPLITS if filled else ():
         images = len(columns[split]["labels"])
         prepared.fill(path, split, (rng.integers(0, 256, (1, size, size), np.uint8) for _ in range(images)))
-    with h5py.File(path, "r+") as file:
-        file.attrs.update({"mean": 0.5, "std": 0.25})
