@@ -1,0 +1,59 @@
+"""A trained network as one ONNX file that needs nothing else: pixels in, calibrated probabilities out.
+
+B images of H × H pixels, K labels. The file says in its metadata what it is, so that whoever has it can use it.
+"""
+
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from distill.atomic import atomic
+from distill.familiar import Familiar
+from distill.weights import Header
+
+OPSET = 18
+NOTICE = "Not for clinical use."
+
+
+class Portable(nn.Module):
+    """A network with what `prepare` and `calibration` do around it."""
+
+    def __init__(self, network: nn.Module, header: Header, familiar: Familiar) -> None:
+        super().__init__()
+        self.network, self.familiar = network, familiar
+        self.mean, self.std = header.mean, header.std
+        self.register_buffer("platt", torch.tensor(header.platt))
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 (B, H, H) as of `images.square` -> calibrated probabilities (B, K), how unfamiliar each is (B,)."""
+        grey = pixels.float() / 255
+        logits, _ = self.network(((grey - self.mean) / self.std)[:, None])
+        return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.familiar(grey)
+
+
+def exported(portable: Portable, *, size: int) -> onnx.ModelProto:
+    """The ONNX model: `pixels` in, `probabilities` and `unfamiliar` out, for any number of images."""
+    content, pixels = io.BytesIO(), torch.zeros(2, size, size, dtype=torch.uint8)
+    names = {"input_names": ["pixels"], "output_names": ["probabilities", "unfamiliar"]}
+    dynamic = {name: {0: "images"} for name in ("pixels", "probabilities", "unfamiliar")}
+    with warnings.catch_warnings():
+        # of the tracing exporter, which torch calls old (the new one needs a package more), and of shapes, which are fixed
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            portable.eval(), (pixels,), content, **names, dynamic_axes=dynamic, opset_version=OPSET, dynamo=False
+        )
+    return onnx.load_model_from_string(content.getvalue())
+
+
+def save(path: str | Path, model: onnx.ModelProto, facts: Mapping) -> None:
+    """Write the model, whole or not at all, with each of the `facts` as JSON in its metadata."""
+    onnx.checker.check_model(model)
+    onnx.helper.set_model_props(model, {key: json.dumps(fact, ensure_ascii=False) for key, fact in facts.items()})
+    with atomic(path) as partial:
+        partial.write_bytes(model.SerializeToString(deterministic=True))
