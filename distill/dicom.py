@@ -13,12 +13,6 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_ICT": 3, "YBR_RCT": 3}
 
 
-def is_dicom(path: str | Path) -> bool:
-    """Whether "DICM" stands after the 128 bytes of preamble (PS3.10 7.1); the suffix has no say. Raises OSError."""
-    with Path(path).open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
 def grey(path: str | Path, *, max_pixels: int) -> Image.Image:
     """Read the one frame of a DICOM file as mode L, Columns × Rows, 0 black to 255 white.
 

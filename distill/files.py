@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from distill import dicom
 from distill.errors import BadInput
 
 # What people call images; those that cannot be read are told by `images.grey`, not passed over.
@@ -38,4 +37,10 @@ def is_image(path: Path) -> bool:
     """
     if path.name.startswith("."):
         return False
-    return path.suffix.lower() in SUFFIXES or (path.is_file() and dicom.is_dicom(path))
+    return path.suffix.lower() in SUFFIXES or (path.is_file() and is_dicom(path))
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Whether "DICM" stands after the 128 bytes of preamble (PS3.10 7.1); the suffix has no say. Raises OSError."""
+    with Path(path).open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from distill import dicom
 from distill.errors import BadInput
+from distill.files import is_dicom
 
 MAX_PIXELS = 100_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns from its own limit on: make the two one
@@ -34,7 +34,9 @@ def grey(path: str | Path) -> Image.Image:
     these formats, and for more than 100 megapixels, told from the header; OSError where memory is too little.
     """
     try:
-        if dicom.is_dicom(path):
+        if is_dicom(path):
+            from distill import dicom  # a quarter of a second that PNG and JPEG need not wait for
+
             return dicom.grey(path, max_pixels=MAX_PIXELS)
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MAX_PIXELS:

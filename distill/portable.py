@@ -43,7 +43,7 @@ def exported(portable: Portable, *, size: int) -> onnx.ModelProto:
     names = {"input_names": ["pixels"], "output_names": ["probabilities", "unfamiliar"]}
     dynamic = {name: {0: "images"} for name in ("pixels", "probabilities", "unfamiliar")}
     with warnings.catch_warnings():
-        # of the tracing exporter, which torch calls old (the new one needs a package more), and of shapes, which are fixed
+        # of shapes, which are fixed, and that torch calls its tracing exporter old: the new one needs another package
         warnings.simplefilter("ignore")
         torch.onnx.export(
             portable.eval(), (pixels,), content, **names, dynamic_axes=dynamic, opset_version=OPSET, dynamo=False

@@ -18,7 +18,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from distill import dicom
+from distill import dicom, files
 
 MONOCHROME1 = {"PhotometricInterpretation": "MONOCHROME1"}
 CODECS = ("JPEG2000Lossless", "JPEGLosslessProcess14_1", "JPEGLSLossless", "RLELossless")
@@ -281,10 +281,10 @@ def test_the_content_tells_a_dicom_file(tmp_path):
     Image.fromarray(noise(0, 9, "u1")).resize((90, 90)).save(tmp_path / "b.dcm", "PNG")
     (tmp_path / "short.dcm").write_bytes(path.read_bytes()[:131])
     (tmp_path / "empty.dcm").write_bytes(b"")
-    assert dicom.is_dicom(path) and dicom.is_dicom(str(path))
-    assert not any(dicom.is_dicom(tmp_path / name) for name in ("b.dcm", "short.dcm", "empty.dcm"))
+    assert files.is_dicom(path) and files.is_dicom(str(path))
+    assert not any(files.is_dicom(tmp_path / name) for name in ("b.dcm", "short.dcm", "empty.dcm"))
     with pytest.raises(FileNotFoundError):
-        dicom.is_dicom(tmp_path / "absent.dcm")
+        files.is_dicom(tmp_path / "absent.dcm")
 
 
 def test_a_file_deflated_as_a_whole_is_refused_before_it_is_inflated(tmp_path):

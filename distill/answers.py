@@ -1,0 +1,80 @@
+"""What `predict` prints: for people, or for programs."""
+
+import csv
+import json
+from typing import TextIO
+
+from distill.onnx_model import Answer, OnnxModel
+
+STRANGE = "unlike the X-rays that this network was trained on: its answers mean little"
+
+
+class Table:
+    """A block an image: each label, its probability, and whether that reaches the operating point."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.model, self.out = model, out
+        self.width = max(map(len, model.labels))
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the block."""
+        print(path, file=self.out)
+        if answer.unfamiliar > 1:
+            print(f"  ! {STRANGE} ({answer.unfamiliar:.1f} times the limit)", file=self.out)
+        rows = zip(self.model.labels, answer.probabilities, answer.present, self.model.thresholds, strict=True)
+        for label, probability, present, threshold in rows:
+            decision = "PRESENT" if present else "absent "
+            print(f"  {label:<{self.width}}  {probability:6.1%}  {decision}  (from {threshold:.1%})", file=self.out)
+
+    def end(self) -> None:
+        """Print what holds for all of them."""
+        print(self.model.facts["notice"], file=self.out)
+
+
+class Json:
+    """One JSON object a line."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.model, self.out = model, out
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the line."""
+        thresholds = self.model.thresholds.tolist()
+        rows = zip(self.model.labels, answer.probabilities, answer.present, thresholds, strict=True)
+        findings = {
+            label: {
+                "probability": round(float(probability), 6),
+                "threshold": threshold,
+                "present": bool(present),
+            }
+            for label, probability, present, threshold in rows
+        }
+        found = {"image": path, "findings": findings, **familiarity(answer), "notice": self.model.facts["notice"]}
+        print(json.dumps(found, ensure_ascii=False), file=self.out)
+
+    def end(self) -> None:
+        """Nothing holds for all of them."""
+
+
+class Csv:
+    """One line an image: of each label the probability and 1 or 0 for the decision."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.rows, self.notice = csv.writer(out, lineterminator="\n"), model.facts["notice"]
+        columns = [column for label in model.labels for column in (label, f"{label} present")]
+        self.rows.writerow(["image", *columns, "unfamiliar", "familiar", "notice"])
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the line."""
+        pairs = zip(answer.probabilities, answer.present, strict=True)
+        found = [value for probability, present in pairs for value in (f"{probability:.6f}", int(present))]
+        known = familiarity(answer)
+        self.rows.writerow([path, *found, known["unfamiliar"], int(known["familiar"]), self.notice])
+
+    def end(self) -> None:
+        """Nothing holds for all of them."""
+
+
+def familiarity(answer: Answer) -> dict:
+    """How unlike the train images an image is, and whether that is still familiar."""
+    return {"unfamiliar": round(answer.unfamiliar, 3), "familiar": answer.unfamiliar <= 1}

@@ -1,0 +1,58 @@
+"""The picture of an answer: the film, and for each finding where one or two networks saw it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from distill import images, occlusion
+from distill.atomic import atomic
+from distill.onnx_model import OnnxModel
+
+SIDE, MARGIN, HEAD = 320, 12, 34  # pixels
+WARM = np.array([255, 80, 0])  # the colour of what counts most
+STRENGTH = 0.65  # of it, at most
+
+
+def overlay(film: Image.Image, heat: np.ndarray) -> Image.Image:
+    """A grey film of any size and a map (H, H) -> in colour: warmer where hiding the film lowers the answer more."""
+    share = Image.fromarray((heat.clip(0) / max(heat.max(), 1e-9)).astype(np.float32))
+    weight = STRENGTH * np.asarray(share.resize(film.size, Image.Resampling.BILINEAR))[:, :, None]
+    return Image.fromarray(np.rint(np.asarray(film)[:, :, None] * (1 - weight) + WARM * weight).astype(np.uint8))
+
+
+def falls(model: OnnxModel, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of an image as the model takes it (H, H): the probabilities (K,) and their `occlusion.maps` (K, H, H)."""
+    fill = round(255 * model.facts["mean"])
+    return model.run(pixels[None])[0][0], occlusion.maps(lambda hidden: model.run(hidden)[0], pixels, fill=fill)
+
+
+def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
+    """A row for each label that a network finds (else for the likeliest), a column for each network, by its name."""
+    found = {name: falls(model, model.pixels(image)) for name, model in models.items()}
+    first = next(iter(models.values()))
+    film = Image.fromarray(images.square(image, size=SIDE, keep_aspect=first.facts["keep_aspect"]))
+    rows = _rows(found, models)
+    width, height = (SIDE + MARGIN) * (1 + len(found)) + MARGIN, (SIDE + HEAD) * len(rows) + MARGIN
+    picture = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
+    for row, label in enumerate(rows):
+        panels = {first.labels[label]: film}
+        panels |= {f"{name}: {said[label]:.0%}": overlay(film, heat[label]) for name, (said, heat) in found.items()}
+        for column, (title, panel) in enumerate(panels.items()):
+            left, top = MARGIN + column * (SIDE + MARGIN), row * (SIDE + HEAD) + HEAD
+            picture.paste(panel, (left, top))
+            draw.text((left, top - 24), title, "black", font)
+    return picture
+
+
+def save(path: str | Path, image: Image.Image, models: Mapping[str, OnnxModel]) -> None:
+    """Write the `sheet`, whole or not at all. Raises OSError if it can't be written."""
+    with atomic(path) as partial:
+        sheet(image, models).save(partial, "PNG")
+
+
+def _rows(found: Mapping, models: Mapping[str, OnnxModel]) -> list[int]:
+    present = np.any([found[name][0] >= models[name].thresholds for name in models], 0)
+    return np.flatnonzero(present).tolist() or [int(np.argmax(next(iter(found.values()))[0]))]

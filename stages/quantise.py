@@ -1,0 +1,65 @@
+"""Make the exported student smaller, and say how far both files are from the network that was trained.
+
+Every image of test is asked: the largest difference of a probability, and for the 8-bit file the change of AUROC with
+its interval. Also how often the check of `familiar.py` calls test, noise, blank films and photographs unfamiliar.
+Reads data/prepared.h5, data/models/student.safetensors and data/models/student.onnx, writes
+data/models/student.int8.onnx and metrics/export.json.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from distill import auroc, bootstrap, calibration, inference, portable, quantised, runtime, strangers, weights
+from distill.atomic import write_json
+from distill.batches import Batches
+from distill.onnx_model import OnnxModel
+
+FULL, SMALL = Path("data/models/student.onnx"), Path("data/models/student.int8.onnx")
+EXAMPLES = 256  # train images, evenly spread, whose ranges the 8 bits are to hold
+BLOCK = 64  # images in one run
+SEED = 0  # of the bootstrap and of what no X-ray is
+
+
+def main() -> None:
+    """Quantise on train, judge on test."""
+    train, test = (Batches("data/prepared.h5", split, device=runtime.start(SEED)) for split in ("train", "test"))
+    full, images = OnnxModel(FULL), train.split.images
+    examples = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
+    portable.save(SMALL, quantised.quantised(FULL, examples), full.facts)
+
+    network, header = weights.load("data/models/student.safetensors", split=test.split)
+    network.to(test.device)
+    trained = calibration.apply(inference.logits(network, test), header.platt)
+    said = {path: over(OnnxModel(path), test.split.images) for path in (FULL, SMALL)}
+    report = {"opset": portable.OPSET, "images": len(test)}
+    for name, path in {"float32": FULL, "int8": SMALL}.items():
+        report[name] = {"bytes": path.stat().st_size} | compared(test.split, said[path][0], trained, path is SMALL)
+    strange = {name: over(full, pictures)[1] for name, pictures in strangers.pictures(header.size, SEED).items()}
+    rates = {name: float((values > 1).mean()) for name, values in {"test": said[FULL][1], **strange}.items()}
+    write_json("metrics/export.json", report | {"unfamiliar": rates})
+
+
+def over(model: OnnxModel, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of all images (N, H, H): probabilities (N, K), how unfamiliar each is (N,)."""
+    blocks = [model.run(images[first : first + BLOCK]) for first in range(0, len(images), BLOCK)]
+    probabilities, unfamiliar = zip(*blocks, strict=True)
+    return np.concatenate(probabilities), np.concatenate(unfamiliar)
+
+
+def compared(split, probabilities: np.ndarray, trained: np.ndarray, with_interval: bool) -> dict:
+    """How far the probabilities (N, K) of a file are from those of the network that was trained."""
+    found = {
+        "largest_difference": float(np.abs(probabilities - trained).max()),
+        "auroc": auroc.macro(split.labels, probabilities),
+    }
+    if not with_interval or found["auroc"] is None:
+        return found
+    resamples = bootstrap.patient_weights(split.patient_id, seed=SEED, resamples=500)
+    changes = [bootstrap.macro_auroc(split.labels, said, resamples) for said in (probabilities, trained)]
+    change = found["auroc"] - auroc.macro(split.labels, trained)
+    return found | {"auroc_change": change, **bootstrap.interval("auroc_change", changes[0] - changes[1])}
+
+
+if __name__ == "__main__":
+    main()
