@@ -16,9 +16,8 @@ FEWEST = 20  # images
 def taken(models: Mapping[str, OnnxModel]) -> dict[str, dict[str, float]]:
     """Of each model by its name: `p50_ms` and `p99_ms` of one image of noise, after one to warm up."""
     seconds = {name: [] for name in models}
-    images = {
-        name: np.random.default_rng(0).integers(0, 256, (1, m.size, m.size), np.uint8) for name, m in models.items()
-    }
+    noise = np.random.default_rng(0)
+    images = {name: noise.integers(0, 256, (1, model.size, model.size), np.uint8) for name, model in models.items()}
     once = {name: _once(model, images[name]) + _once(model, images[name]) for name, model in models.items()}
     rounds = max(FEWEST, int(SECONDS * len(models) / max(1e-9, sum(once.values()))))
     for _ in range(rounds):
