@@ -83,4 +83,4 @@ def read_json(path: str | Path) -> dict:
 def _rounded(value):
     if isinstance(value, dict):
         return {key: _rounded(entry) for key, entry in value.items()}
-    return round(value, 6) if isinstance(value, float) else value
+    return round(value, 6) + 0.0 if isinstance(value, float) else value  # + 0: no -0.0, which would be a change

@@ -4,14 +4,15 @@ Paper, section 5. Probabilities are calibrated as the network's file says; thres
 read when all is chosen, here and for the controls. Settings (temperature, loss weights, epochs, ...) are chosen on
 dev and never on test: the numbers to choose by stand under `dev`. They flatter, as dev has chosen the epoch, the
 calibration and the thresholds too; what a network is worth only test tells.
-Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json and plots/evaluation/<name>/.
+Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json, plots/evaluation/<name>/ and
+data/predictions/<name>.csv, what it said of each image of test.
 """
 
 import sys
 
 from scipy.special import expit
 
-from distill import calibration, figures, inference, metrics, runtime, weights
+from distill import calibration, figures, inference, metrics, predictions, runtime, weights
 from distill.atomic import atomic_folder, write_json
 from distill.batches import Batches
 from distill.cost import cost
@@ -41,6 +42,7 @@ def main(name: str) -> None:
     )
     chosen_by = {"dev": brief(labels=dev.split.labels, probabilities=on_dev, thresholds=thresholds)}
     write_json(f"metrics/{name}.json", scores | chosen_by | cost(network, header.size))
+    predictions.write(f"data/predictions/{name}.csv", test.split, on_test)
 
     title = f"{name}, {header.study}, test"
     with atomic_folder(f"plots/evaluation/{name}") as folder:
