@@ -18,7 +18,7 @@ from distill.atomic import atomic
 from distill.errors import BadInput
 from distill.mapped import allocate, mapped
 
-FORMAT = 2
+FORMAT = 3
 
 
 def create(
@@ -26,6 +26,7 @@ def create(
     *,
     names: list[str],
     image_id: np.ndarray,
+    network: str = "labels",
     recipe: Mapping[str, float] = MappingProxyType({"count": 0}),
     channels: Iterable[int] = (),
     grid: int = 0,
@@ -34,13 +35,13 @@ def create(
 ) -> None:
     """Lay out an unfilled dump; with no more than names and ids it is the empty dump, of one who says nothing.
 
-    `names` are the K labels, `recipe` says which views, `channels` are those of each level, `weights` is the
-    SHA-256 of the network's file.
+    `names` are the K labels, `network` is who speaks, `recipe` says which views, `channels` are those of each level,
+    `weights` is the SHA-256 of the network's file.
     """
     channels, count, views = list(channels), len(image_id), int(recipe["count"])
     with hdf5.new(path) as file:
         hdf5.note(file, format=FORMAT, labels=names, recipe=_text(recipe), levels=len(channels))
-        hdf5.note(file, backbones=json.dumps(list(backbones)), weights=weights)
+        hdf5.note(file, network=network, backbones=json.dumps(list(backbones)), weights=weights)
         hdf5.store(file, "image_id", image_id)
         allocate(file, "logits", (count, views, len(names)), "float32")
         for level, width in enumerate(channels, 1):
@@ -80,7 +81,7 @@ class Dump:
     def __init__(self, path: str | Path) -> None:
         """Map the file at `path`. Raises BadInput if it is no dump of this format, or damaged."""
         with self._opened(path) as file:
-            self.path, self.weights = path, hdf5.fact(file, "weights")
+            self.path, self.network, self.weights = path, hdf5.fact(file, "network"), hdf5.fact(file, "weights")
             self.names, self.recipe = hdf5.fact(file, "labels"), hdf5.fact(file, "recipe")
             views, levels = json.loads(self.recipe)["count"], hdf5.fact(file, "levels")
             count = len(file["image_id"])
@@ -114,8 +115,13 @@ class Dump:
 
 
 def read(path: str | Path, *, names: list[str], recipe: Mapping[str, float], image_id: np.ndarray) -> Dump:
-    """The finished dump at `path`, if it is of these labels, views and images (N,); else BadInput."""
-    dump = Dump(path)
+    """The finished dump at `path`, if it is of the network that the path says, these labels, views and images (N,).
+
+    Else raises BadInput.
+    """
+    dump, network = Dump(path), Path(path).stem
+    if dump.network != network:
+        raise BadInput(f"{path}: found what {dump.network!r} said, expected what {network!r} did")
     if dump.names != names:
         raise BadInput(f"{path}: of labels {dump.names}, expected {names}")
     if not dump.empty and dump.recipe != _text(recipe):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from distill.layouts import RESERVED, CheXpert, Source
-from distill.section import Below, Count, NotNegative, Positive, Section, Seed, Share
+from distill.section import Below, Count, NotNegative, Pixels, Positive, Section, Seed, Share
 
 
 class Phantom(Section):
@@ -14,7 +14,7 @@ class Phantom(Section):
 
     patients: Annotated[int, Field(ge=1, le=64540)]  # CheXpert's own: patient 64541 is the first of valid.csv
     valid_patients: Count
-    size: Annotated[int, Field(ge=32)]
+    size: Pixels
     seed: Seed
     label_noise: Share
     uncertain: Share
@@ -27,7 +27,7 @@ class Data(Section):
     sources: Annotated[list[Source], Field(min_length=1)]
     labels: Annotated[list[str], Field(min_length=1)]
     exclusive: bool
-    size: Annotated[int, Field(ge=32)]  # below, maps shrink to 1 × 1 before the last stride: a bug of oneDNN's (LOG.md)
+    size: Pixels  # fewer, and maps shrink to 1 × 1 before the last stride: a bug of oneDNN's (LOG.md)
     keep_aspect: bool
     split_file: Below
     dev: Annotated[float, Field(gt=0, lt=1)]
@@ -61,7 +61,7 @@ class Balance(Section):
 class Views(Section):
     """The augmentation: how far a view may differ from the image as it is, which is view 0."""
 
-    rotate: NotNegative
+    rotate: Annotated[float, Field(ge=0, le=180)]
     shift: Share
     scale: Share
     brightness: Share
@@ -72,7 +72,7 @@ class Features(Section):
     """Which three of a backbone's stages are compared with the student's three blocks, on which grid."""
 
     levels: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3, max_length=3)]
-    grid: Count
+    grid: Annotated[int, Field(ge=1, le=64)]
 
     @field_validator("levels")
     @classmethod
@@ -85,7 +85,7 @@ class Features(Section):
 class Training(Section):
     """Adam, as the paper has it for every network."""
 
-    epochs: Count
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=2)]
     lr: Positive
     weight_decay: NotNegative
@@ -132,7 +132,7 @@ class Study(Section):
     data: Data
     balance: Balance
     views: Views
-    cached_views: Count
+    cached_views: Annotated[int, Field(ge=1, le=1000)]
     features: Features
     softening: Literal["sigmoid", "softmax"]
     teacher: Teacher
@@ -161,7 +161,7 @@ class Params(Section):
     """The whole file."""
 
     study: str
-    temperature: Count
+    temperature: Annotated[int, Field(ge=1, le=1000)]
     learn_from: Literal["labels", "teacher", "assistant", "both"]
     seed: Seed
     student_seed: Seed

@@ -27,6 +27,8 @@ def read(root: Path, data: Data, *, study: str) -> pd.DataFrame:
         refuse_link(root, source.folder)
     parts = [_read(root, source, data, study).assign(number=n) for n, source in enumerate(data.sources)]
     table = pd.concat(parts, ignore_index=True)
+    if table.empty:
+        raise BadInput(f"{root}: its {len(parts)} sources name no image, expected some")
     repeated = table[table["image"].duplicated()]
     if len(repeated):
         raise BadInput(f"{repeated['image'].iloc[0]}: found in two sources, expected in one: data.sources overlap")

@@ -85,7 +85,8 @@ def save(path: str | Path, network: nn.Module, header: Header) -> None:
 def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Header]:
     """The network in inference mode, on the CPU, and its header; `features` are `levels` and `grid` as for `build`.
 
-    Raises BadInput if the file is none of ours, or was made for other labels or pixels than those of `split`.
+    Raises BadInput if the file is none of ours, holds another network than its name says, or was made for other labels
+    or pixels than those of `split`.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -97,6 +98,8 @@ def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Head
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"{path}: no network of this project: {error}; expected what a train stage writes") from None
+    if header.network != Path(path).stem:
+        raise BadInput(f"{path}: found the {header.network}, expected the {Path(path).stem}")
     for key, expected in _data_of(split).items():
         found = getattr(header, key)
         if found != expected:

@@ -27,7 +27,7 @@ def main(name: str) -> None:
     network, header = weights.load(model, split=train.split, **p.features.model_dump())
     network.to(device)
 
-    said_by = {"backbones": header.backbones, "weights": weights.digest(model)}
+    said_by = {"network": name, "backbones": header.backbones, "weights": weights.digest(model)}
     about = contents(network, train, grid=p.features.grid) | said_by
     unfinished = checkpoint.file(f"dump-{name}.h5", levels=p.features.levels, **about)
     title = f"dump of the {name}"

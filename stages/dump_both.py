@@ -23,7 +23,7 @@ def main() -> None:
     about = {"names": train.names, "image_id": train.image_id}
     with atomic("data/dumps/both.h5") as path:
         if p.learn_from != "both":
-            dumps.create(path, **about)
+            dumps.create(path, network="both", **about)
             return
         recipe = json.loads(dumps.Dump("data/dumps/teacher.h5").recipe)
         said = [dumps.read(f"data/dumps/{name}.h5", recipe=recipe, **about) for name in ("teacher", "assistant")]
@@ -34,7 +34,7 @@ def join(path, said: list[dumps.Dump], *, recipe: dict, **about) -> None:
     """Write a dump of the mean of the logits and of the channels of all feature maps, level by level."""
     pairs = list(zip(*(dump.levels for dump in said), strict=True))
     channels = [sum(level.shape[2] for level in pair) for pair in pairs]
-    dumps.create(path, recipe=recipe, channels=channels, grid=pairs[0][0].shape[-1], **about)
+    dumps.create(path, network="both", recipe=recipe, channels=channels, grid=pairs[0][0].shape[-1], **about)
     with Filler(path) as both:
         for first in range(0, len(said[0].done), BLOCK):
             rows = slice(first, min(first + BLOCK, len(said[0].done)))

@@ -24,22 +24,23 @@ def made(halves, tmp_path):
     header = weights.Header.of(train.split, network="student", backbones=[], seed=0)
     torch.manual_seed(0)
     network = weights.build(header, grid=2)
-    weights.save(tmp_path / "network.safetensors", network, header)
+    weights.save(tmp_path / "student.safetensors", network, header)
     dumps.create(
-        tmp_path / "dump.h5",
+        tmp_path / "student.h5",
+        network="student",
         names=train.split.names,
         image_id=train.split.image_id,
         recipe=train.recipe,
         channels=[64, 64, 128],
         grid=2,
-        weights=weights.digest(tmp_path / "network.safetensors"),
+        weights=weights.digest(tmp_path / "student.safetensors"),
     )
-    with Filler(tmp_path / "dump.h5") as dump:
+    with Filler(tmp_path / "student.h5") as dump:
         for rows, logits, features in inference.outputs(network, train, views=3, batch_size=7):
             dump.put(rows, logits.numpy(), [maps.numpy() for maps in features])
 
     def run():
-        return audit.audit(tmp_path / "dump.h5", tmp_path / "network.safetensors", halves, **FEATURES, device=CPU)
+        return audit.audit(tmp_path / "student.h5", tmp_path / "student.safetensors", halves, **FEATURES, device=CPU)
 
     return run, tmp_path
 
@@ -54,7 +55,7 @@ def test_a_dump_differs_from_its_network_by_rounding_alone(made):
 @pytest.mark.parametrize("wrong", ["views", "images"])
 def test_what_was_said_of_another_view_or_image_is_found(made, wrong):
     run, folder = made
-    with h5py.File(folder / "dump.h5", "r+") as file:
+    with h5py.File(folder / "student.h5", "r+") as file:
         for name in ("logits", "level1", "level2", "level3"):
             file[name][...] = np.roll(file[name][...], 1, axis=1 if wrong == "views" else 0)
     assert min(run().values()) > 10 * audit.TOLERANCE
@@ -64,7 +65,7 @@ def test_what_was_said_of_another_view_or_image_is_found(made, wrong):
 def test_a_number_that_is_none_is_no_agreement(made, level):
     run, folder = made
     assert audit.agree(run())
-    with h5py.File(folder / "dump.h5", "r+") as file:
+    with h5py.File(folder / "student.h5", "r+") as file:
         file[f"level{level + 1}"][3] = np.nan
     assert not audit.agree(run())
 
@@ -77,14 +78,14 @@ def test_half_precision_is_no_difference_however_large_the_number():
 
 def test_other_weights_are_refused_by_name(made):
     run, folder = made
-    with h5py.File(folder / "dump.h5", "r+") as file:
+    with h5py.File(folder / "student.h5", "r+") as file:
         hdf5.note(file, weights="0" * 64)
-    with pytest.raises(BadInput, match=r"dump\.h5: was made with other weights than those of .*network\.safetensors"):
+    with pytest.raises(BadInput, match=r"student\.h5: was made with other weights than those of .*student\."):
         run()
 
 
 def test_the_recipe_is_the_one_in_the_dump(made):
     run, folder = made
-    with h5py.File(folder / "dump.h5", "r+") as file:
+    with h5py.File(folder / "student.h5", "r+") as file:
         hdf5.note(file, recipe=json.dumps(json.loads(hdf5.fact(file, "recipe")) | {"seed": 6}, sort_keys=True))
     assert run()["logits"] > 10 * audit.TOLERANCE

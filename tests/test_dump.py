@@ -29,7 +29,7 @@ def study(halves, tmp_path, monkeypatch):
     Path("data").mkdir()
     halves.rename("data/prepared.h5")
     torch.manual_seed(0)
-    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network="student", backbones=[], seed=0)
+    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network="assistant", backbones=[], seed=0)
     weights.save("data/models/assistant.safetensors", weights.build(header), header)
     return tmp_path
 

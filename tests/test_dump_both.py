@@ -26,7 +26,9 @@ def said(halves, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, channels in CHANNELS.items():
         path = f"data/dumps/{name}.h5"
-        dumps.create(path, names=train.names, image_id=train.image_id, recipe=RECIPE, channels=channels, grid=3)
+        dumps.create(
+            path, network=name, names=train.names, image_id=train.image_id, recipe=RECIPE, channels=channels, grid=3
+        )
         shapes = [(48, 2, 2), *((48, 2, width, 3, 3) for width in channels)]
         with Filler(path) as dump:
             logits, *features = (rng.normal(size=shape) for shape in shapes)

@@ -26,7 +26,9 @@ def said(seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def write(path, *, done: bool = True):
     """A dump of `said`, put there in two uneven blocks."""
-    dumps.create(path, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID, weights="abc")
+    dumps.create(
+        path, network=path.stem, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID, weights="abc"
+    )
     logits, features = said()
     with Filler(path) as dump:
         for rows in (slice(3, 5), slice(0, 3)) if done else (slice(1, 2),):
@@ -72,6 +74,11 @@ def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(written):
         assert file.attrs["weights"].decode() == "abc"
 
 
+def test_a_dump_under_the_name_of_another_is_refused(written):
+    with pytest.raises(BadInput, match="found what 'teacher' said, expected what 'assistant' did"):
+        read(written.rename(written.with_name("assistant.h5")))
+
+
 def test_the_empty_dump_says_nothing_and_fits_any_views(tmp_path):
     path = tmp_path / "labels.h5"
     dumps.create(path, names=NAMES, image_id=IDS)
@@ -103,7 +110,7 @@ def test_a_dump_of_something_else_is_refused(written, wrong, named):
 
 def test_the_empty_dump_of_other_images_is_refused(tmp_path):
     path = tmp_path / "labels.h5"
-    dumps.create(path, names=NAMES, image_id=IDS[::-1])
+    dumps.create(path, network=path.stem, names=NAMES, image_id=IDS[::-1])
     with pytest.raises(BadInput, match=r"labels\.h5"):
         read(path)
 
@@ -130,12 +137,13 @@ def test_a_file_that_is_no_dump_is_named_in_one_line(tmp_path, halves):
 
 def test_the_same_outputs_at_another_time_give_the_same_bytes(tmp_path, written):
     time.sleep(1.1)  # HDF5 stamps whole seconds
-    assert write(tmp_path / "again.h5").read_bytes() == written.read_bytes()
+    (tmp_path / "again").mkdir()
+    assert write(tmp_path / "again/teacher.h5").read_bytes() == written.read_bytes()
 
 
 def test_what_did_not_reach_the_disk_is_never_called_done(tmp_path, monkeypatch):
     path = tmp_path / "teacher.h5"
-    dumps.create(path, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID)
+    dumps.create(path, network=path.stem, names=NAMES, image_id=IDS, recipe=RECIPE, channels=CHANNELS, grid=GRID)
     logits, features = said()
     monkeypatch.setattr(filler, "SETTLE_BYTES", 0)
 

@@ -337,7 +337,15 @@ def test_an_empty_split_has_no_logits(pack):
 def dump_of(network, train: Batches, path, *, turn: int = 0):
     """What `network` says of every view of train; `turn` stores it under a later view, as a mistake would."""
     split = train.split
-    dumps.create(path, names=split.names, image_id=split.image_id, recipe=train.recipe, channels=[4, 4, 4], grid=2)
+    dumps.create(
+        path,
+        network=path.stem,
+        names=split.names,
+        image_id=split.image_id,
+        recipe=train.recipe,
+        channels=[4, 4, 4],
+        grid=2,
+    )
     with Filler(path) as dump:
         for rows, *said in inference.outputs(network, train, views=3, batch_size=20):
             logits, *features = (values.roll(turn, 1).numpy() for values in (said[0], *said[1]))

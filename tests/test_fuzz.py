@@ -379,7 +379,7 @@ def small_prepared(path: Path):
 
 def small_dump(path: Path):
     about = {"recipe": {"count": 2}, "channels": (2, 2, 2), "grid": 2, "weights": "abc"}
-    dumps.create(path, names=NAMES, image_id=np.array(["x", "y", "z"]), **about)
+    dumps.create(path, network="dump", names=NAMES, image_id=np.array(["x", "y", "z"]), **about)
     with Filler(path) as filler:
         filler.put(slice(0, 3), np.zeros((3, 2, 2), "f4"), 3 * [np.zeros((3, 2, 2, 2, 2), "f4")])
 

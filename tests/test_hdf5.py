@@ -28,7 +28,9 @@ def files(pack, tmp_path):
     images["train"][:, 2:] = 30
     labels = {split: np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32) for split in prepared.SPLITS}
     dump = tmp_path / "dump.h5"
-    dumps.create(dump, names=NAMES, image_id=IDS, recipe=RECIPE, channels=(4, 5, 6), grid=2, weights="abc")
+    dumps.create(
+        dump, network="dump", names=NAMES, image_id=IDS, recipe=RECIPE, channels=(4, 5, 6), grid=2, weights="abc"
+    )
     rng = np.random.default_rng(0)
     with Filler(dump) as filler:
         maps = [rng.standard_normal((3, 2, width, 2, 2), np.float32) for width in (4, 5, 6)]

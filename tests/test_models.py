@@ -168,7 +168,7 @@ def split(halves):
 
 @pytest.mark.parametrize("what", [STUDENT, TEACHER], ids=["student", "ensemble"])
 def test_a_network_comes_back_from_its_file_the_same(tmp_path, split, what):
-    header, path = weights.Header.of(split, **what), tmp_path / "models/network.safetensors"
+    header, path = weights.Header.of(split, **what), tmp_path / f"models/{what['network']}.safetensors"
     torch.manual_seed(3)
     network = weights.build(header, **FEATURES)
     network(images(4))  # batch norm has something to remember
@@ -207,6 +207,14 @@ def test_a_file_with_a_wrong_calibration_is_refused(tmp_path, split, wrong):
 
     weights.load(written([[2, -1]] * 2), split=split)  # it is the calibration alone that is refused
     assert str(path) in refusal(weights.load, written(wrong), split=split)
+
+
+def test_a_network_under_the_name_of_another_is_refused(tmp_path, split):
+    path, header = tmp_path / "student.safetensors", weights.Header.of(split, **STUDENT)
+    weights.save(path, weights.build(header), header)
+    assert "found the student, expected the teacher" in refusal(
+        weights.load, path.rename(tmp_path / "teacher.safetensors"), split=split
+    )
 
 
 def test_a_calibration_of_other_labels_fits_no_header(split):

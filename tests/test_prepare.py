@@ -151,6 +151,14 @@ def test_every_kind_of_image_goes_in_and_every_broken_one_is_listed(study, capsy
     assert "1 images on disk are in no CSV or class" in told
 
 
+def test_a_table_without_a_row_is_refused(study):
+    listed(fill(Path("data/raw/mine")))
+    table = Path("data/raw/mine/list.csv")
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    with pytest.raises(BadInput, match=r"data/raw/mine: its 1 sources name no image, expected some"):
+        study()
+
+
 def test_too_many_unreadable_images_end_the_run_and_stay_listed(study):
     rows = fill(Path("data/raw/mine"))
     listed([*rows, {"image": "missing.png", "patient": "x", "Edema": 1, "Fracture": 0}])

@@ -35,7 +35,7 @@ class Case:
     def dump(self) -> None:
         """As stages.dump does it."""
         path = self.folder / "teacher.h5"
-        dumps.create(path, **dump.contents(self.teacher, self.train, grid=GRID))
+        dumps.create(path, network="teacher", **dump.contents(self.teacher, self.train, grid=GRID))
         dump.fill(path, self.teacher, self.train)
 
     def forward(self) -> None:

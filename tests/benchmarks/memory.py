@@ -40,7 +40,7 @@ def lay_out(folder: Path, count: int) -> None:
     make_data(folder / "prepared.h5", size=64, count=count, rows=rows, filled=False)
     train, recipe = prepared.read(folder / "prepared.h5", "train"), {"seed": 0, "count": 1, **AMOUNTS}
     about = {"names": train.names, "image_id": train.image_id, "recipe": recipe, "grid": GRID}
-    dumps.create(folder / "teacher.h5", **about, channels=(256, 512, 1024))
+    dumps.create(folder / "teacher.h5", network="teacher", **about, channels=(256, 512, 1024))
     with mapped.Writer(folder / "teacher.h5", ["done"]) as writer:
         writer.put("done", 0, np.ones(count, bool))
 

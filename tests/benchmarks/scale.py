@@ -56,7 +56,7 @@ def lay_out(folder: Path, backbones: list[str], count: int, views: int) -> Path:
     make_data(folder / "prepared.h5", size=SIZE, count=count, filled=False)
     train = prepared.read(folder / "prepared.h5", "train")
     about = {"names": train.names, "image_id": train.image_id, "grid": GRID, "channels": channels(backbones)}
-    dumps.create(folder / "teacher.h5", **about, recipe={"seed": 0, "count": views, **AMOUNTS})
+    dumps.create(folder / "teacher.h5", network="teacher", **about, recipe={"seed": 0, "count": views, **AMOUNTS})
     with mapped.Writer(folder / "teacher.h5", ["done"]) as writer:
         writer.put("done", 0, np.ones(count, bool))
     return folder / "teacher.h5"
