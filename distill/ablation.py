@@ -43,6 +43,7 @@ def main() -> None:
     text = comparison.markdown(table, settings=settings)
     with atomic(folder / "table.md") as path:
         path.write_text(text, encoding="utf-8")
+    table.insert(0, "study", params["study"])  # for the report, which shows it of no other
     with atomic(folder / "table.csv") as path:
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6f")
     title = f"{params['study']}, {split}: gain over the student alone"

@@ -1,4 +1,4 @@
-"""What a network said of each image of test, as a CSV: for whoever wants other metrics, and for the cases to look at."""
+"""What a network said of each image of test, as a CSV: for other metrics, and for the cases to look at."""
 
 from pathlib import Path
 
