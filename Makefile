@@ -31,6 +31,7 @@ bench: setup # speed and memory as ratios, after `make`; wants a quiet machine
 	python -m tests.benchmarks.scale
 	python -m tests.benchmarks.hours
 	python -m tests.benchmarks.pipeline
+	python -m tests.benchmarks.latency
 
 renew: setup # the newest version of everything, pinned
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command "make renew" requirements.in --output-file requirements.txt

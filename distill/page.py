@@ -29,9 +29,12 @@ def filled(name: str, facts: dict) -> str:
 def picture(path: str, what: str) -> Markup:
     """An image of the page's own: no file beside it is needed. Raises BadInput if it is not there."""
     try:
-        content = base64.b64encode(Path(path).read_bytes()).decode()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}, expected a picture that a stage draws") from None
+    if not content.startswith(b"\x89PNG"):
+        raise BadInput(f"{path}: found no PNG, expected a picture that a stage draws")
+    content = base64.b64encode(content).decode()
     return Markup('<img loading="lazy" alt="{}" src="data:image/png;base64,{}">').format(what, content)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from distill import params, portable, prepared, weights
 from distill.atomic import read_json
+from distill.errors import BadInput
 from distill.familiar import Familiar
 
 TOLD = ("auroc", "average_precision", "f1", "calibration_error", "images", "patients")  # of what it scored on test
@@ -21,6 +22,10 @@ def main(name: str) -> None:
     network, header = weights.load(f"data/models/{name}.safetensors", split=train)
     familiar = Familiar(train.size).fit(train.images, dev.images)
     scores = read_json(f"metrics/{name}.json")
+    if list(scores.get("threshold", {})) != header.labels:
+        raise BadInput(
+            f"metrics/{name}.json: no threshold for each of {header.labels}; expected what `evaluate` writes"
+        )
     facts = asdict(header) | {"keep_aspect": p.data.keep_aspect, "threshold": scores["threshold"]}
     facts |= {"test": {key: scores[key] for key in TOLD}, "notice": portable.NOTICE, "made_by": "Rayling"}
     model = portable.exported(portable.Portable(network, header, familiar), size=train.size)

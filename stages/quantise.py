@@ -13,6 +13,7 @@ import numpy as np
 from distill import auroc, bootstrap, calibration, inference, portable, quantised, runtime, strangers, weights
 from distill.atomic import write_json
 from distill.batches import Batches
+from distill.errors import BadInput
 from distill.onnx_model import OnnxModel
 
 FULL, SMALL = Path("data/models/student.onnx"), Path("data/models/student.int8.onnx")
@@ -25,6 +26,8 @@ def main() -> None:
     """Quantise on train, judge on test."""
     train, test = (Batches("data/prepared.h5", split, device=runtime.start(SEED)) for split in ("train", "test"))
     full, images = OnnxModel(FULL), train.split.images
+    if full.labels != train.split.names:
+        raise BadInput(f"{FULL}: of labels {full.labels}, expected {train.split.names} as in the prepared data")
     examples = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
     portable.save(SMALL, quantised.quantised(FULL, examples), full.facts)
 

@@ -11,13 +11,19 @@ from ruamel.yaml import YAML
 
 from distill import commit, page, params, telling
 from distill.atomic import atomic, read_json
+from distill.errors import BadInput
 
 WRITTEN = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
 
 
 def main() -> None:
     """Fill both templates with the same facts."""
-    found = facts()
+    try:
+        found = facts()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"metrics/: a report lacks {error}; expected those that the stages of this study write"
+        ) from None
     for template, path in WRITTEN.items():
         with atomic(path) as partial:
             partial.write_text(page.filled(template, found), encoding="utf-8")

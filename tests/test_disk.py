@@ -11,11 +11,16 @@ import pytest
 from distill import hdf5
 from distill.errors import BadInput
 from stages import (
+    cases,
     controls,
     curves,
     dump,
     dump_both,
     evaluate,
+    export,
+    latency,
+    quantise,
+    report,
     train_assistant,
     train_controls,
     train_student,
@@ -154,7 +159,7 @@ def of_other_labels(path: Path):
 
 
 PREPARED, TEACHERS, ASSISTANTS = "data/prepared.h5", "data/dumps/teacher.h5", "data/dumps/assistant.h5"
-CONTROLS = "data/controls.safetensors"
+CONTROLS, STUDENT = "data/controls.safetensors", "data/models/student.onnx"
 RUNS = {
     "train_teacher": (train_teacher.main, [PREPARED]),
     "dump teacher": (lambda: dump.main("teacher"), [PREPARED, "data/models/teacher.safetensors"]),
@@ -169,6 +174,11 @@ RUNS = {
     ),
     "curves": (curves.main, ["plots/training/student.csv"]),
     "evaluate": (lambda: evaluate.main("student"), [PREPARED, "data/models/student.safetensors"]),
+    "export": (lambda: export.main("student"), [PREPARED, "data/models/student.safetensors", "metrics/student.json"]),
+    "quantise": (quantise.main, [PREPARED, "data/models/student.safetensors", STUDENT]),
+    "latency": (latency.main, [STUDENT]),
+    "cases": (cases.main, [PREPARED, "data/models/student.safetensors", "data/predictions/student.csv"]),
+    "report": (report.main, ["metrics/student.json", "metrics/export.json", "plots/training.png"]),
 }
 HARMS = [deleted, cut, emptied, flipped_in_header, flipped_in_ids, of_another_study, of_other_labels]
 UNAWARE = {of_other_labels: ("train_teacher", "train_controls")}  # who read nothing that prepared data disagree with
@@ -183,7 +193,7 @@ def harmed():
                 foreign = file == PREPARED and name in UNAWARE.get(harm, ())
                 weights = harm in (flipped_in_ids, of_another_study) and file.endswith(".safetensors")
                 told = (deleted, emptied, of_other_labels) if file == "metrics/student.json" else (deleted, emptied)
-                text = harm not in told and file.endswith((".json", ".csv"))
+                text = harm not in told and file.endswith((".json", ".csv", ".png", ".onnx"))
                 said = harm is of_other_labels and "controls" in file
                 if not (foreign or weights or text or said):
                     yield pytest.param(main, file, harm, id=f"{name}-{Path(file).stem}-{harm.__name__}")

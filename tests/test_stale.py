@@ -110,7 +110,9 @@ def test_an_edited_input_concerns_the_stages_that_open_it(concerned, opened, clo
     commands = {}
     for one in runs():
         commands.setdefault(one.values[0], one.id)
-    commands = {what: f"evaluate@{what.split()[1]}" if "evaluate" in what else name for what, name in commands.items()}
+    for what, name in commands.items():
+        stage, _, network = what.removeprefix("stages.").partition(" ")
+        commands[what] = f"{stage}@{network}" if "matrix" in STAGES.get(stage, {}) else name
     outs = {out for one in runs() for out in one.values[2]}
     tracked = (file for (_, how), files in opened.items() if how == "r" for file in files)
     inputs = sorted(

@@ -20,10 +20,17 @@ BELOW_TEMPERATURE = {
     "train_student",
     "evaluate@assistant",
     "evaluate@student",
+    "export@assistant",
+    "export@student",
+    "quantise",
+    "latency",
+    "cases",
     "controls",
     "curves",
+    "report",
 }
-BELOW_STUDENT = {"check", "train_student", "evaluate@student", "controls", "curves"}
+EXPORTED = {"export@student", "quantise", "latency", "report"}
+BELOW_STUDENT = EXPORTED | {"check", "train_student", "evaluate@student", "cases", "controls", "curves"}
 BELOW_LESSON = BELOW_STUDENT | {"dump_both"}
 EVERYTHING = BELOW_TEMPERATURE | {
     "check_backbones",
@@ -33,6 +40,7 @@ EVERYTHING = BELOW_TEMPERATURE | {
     "dump_teacher",
     "train_controls",
     "evaluate@teacher",
+    "export@teacher",
 }
 
 
@@ -52,6 +60,11 @@ def dvc(clone: Path, arguments: str, **variables: str) -> str:
     done = run(clone, f"dvc {arguments}", **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def lasting(lock: str) -> dict:
+    """What a dvc.lock holds but times, which no two runs share, and what tells them."""
+    return {name: stage for name, stage in yaml.safe_load(lock)["stages"].items() if name not in ("latency", "report")}
 
 
 def executed(output: str) -> set[str]:

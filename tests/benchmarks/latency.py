@@ -19,7 +19,7 @@ from PIL import Image
 from distill import latency, portable, predict, quantised, weights
 from distill.familiar import Familiar
 from distill.onnx_model import OnnxModel
-from tests.benchmarks.ratio import in_turn, line, machine
+from tests.benchmarks.ratio import in_turn, line
 
 SIZE, LABELS, IMAGES = 224, 14, 1000
 BOTH = ["efficientnet_b6", "efficientnet_b7"]
@@ -28,9 +28,9 @@ LARGE = {"EfficientNet-B6 + B7": (BOTH, "≥ 100"), "DenseNet-121": (["densenet1
 
 def main() -> None:
     """Print the table."""
-    print(machine(), "\n\n| what | against | ratio | goal | on |\n|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         student = shipped(Path(folder))
+        print("\n| what | against | ratio | goal | on |\n|---|---|---|---|---|")
         for name, (backbones, goal) in LARGE.items():
             large = OnnxModel(export(Path(folder, "large.onnx"), backbones))
             slower = against(large, OnnxModel(student))

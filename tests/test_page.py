@@ -1,0 +1,74 @@
+"""`page` and `telling`: what the report and the model card say, and that a hostile name says nothing else."""
+
+import subprocess
+
+import pandas as pd
+import pytest
+from markupsafe import Markup
+
+from distill import commit, page, telling
+from distill.errors import BadInput
+
+HOSTILE = "<script>alert('x')</script> & | \""
+
+
+def test_in_html_every_cell_is_text():
+    shown = page.rows([["", HOSTILE], [HOSTILE, "1"]])
+    assert isinstance(shown, Markup) and "<script" not in shown and shown.count("&lt;script&gt;") == 2
+    assert shown.count("<tr>") == 2 and shown.count("<th>") == 2 and shown.count("<td>") == 2
+
+
+def test_a_table_in_markdown_keeps_its_columns():
+    lines = page.table([["", "a|b"], ["c", "d"]]).splitlines()
+    assert lines == ["|  | a\\|b |", "| --- | --- |", "| c | d |"]
+
+
+def test_a_picture_is_in_the_page_or_is_told(tmp_path):
+    (tmp_path / "no.png").write_bytes(b"GIF89a")
+    for name in ("absent.png", "no.png"):
+        with pytest.raises(BadInput, match=name):
+            page.picture(str(tmp_path / name), "what")
+
+
+def test_numbers_carry_their_intervals():
+    assert page.number(0.12345, 0.1, 0.2) == "0.123 (0.100–0.200)"
+    assert page.number(None) == "–" and page.number(0.5, None, None) == "0.500"
+
+
+def test_an_ablation_is_told_of_its_own_study_alone(tmp_path):
+    path = tmp_path / "table.csv"
+    assert telling.of_ablation(path, "phantom") is None
+    row = {"study": "phantom", "learn_from": "teacher", "metric": "AUROC", "runs": 5, "mean": 0.87, "low": 0.86}
+    row |= {"high": 0.88, "gain": 0.01, "gain_low": -0.01, "gain_high": 0.03}
+    alone = row | {"learn_from": "labels", "gain": None, "gain_low": None, "gain_high": None}
+    pd.DataFrame([row, alone]).to_csv(path, index=False)
+    assert telling.of_ablation(path, "covid") is None
+    head, taught, untaught = telling.of_ablation(path, "phantom")
+    assert head == ["learn_from", "metric", "runs", "mean", "gain over the student alone"]
+    assert taught == ["teacher", "AUROC", "5", "0.870 (0.860–0.880)", "+0.010 (-0.010 to +0.030)"]
+    assert untaught[-1] == "–"
+    assert "teacher, AUROC: +0.010 (-0.010 to +0.030)" in telling.gain([head, taught, untaught])
+    pd.DataFrame([row]).drop(columns="study").to_csv(path, index=False)
+    assert telling.of_ablation(path, "phantom") is None
+
+
+def git(*arguments):
+    settings = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    return subprocess.check_output(["git", *settings, *arguments], text=True).strip()
+
+
+def test_the_commit_is_the_last_that_changed_the_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit.told() == "Made outside a git repository"
+    git("init", "-q")
+    (tmp_path / "params.yaml").write_text("a: 1")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    first = git("rev-parse", "HEAD")
+    (tmp_path / "README.md").write_text("changes no number")
+    git("add", ".")
+    git("commit", "-qm", "two")
+    assert commit.told() == f"Made by commit {first}"
+    (tmp_path / "params.yaml").write_text("a: 2")
+    assert commit.told() == f"Made by commit {first}, with changes in params.yaml that are not committed"

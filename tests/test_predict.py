@@ -1,0 +1,169 @@
+"""`predict`, as its user runs it: a command, on a machine without torch and dvc."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from distill import images, intake, portable, weights
+from distill.bar import Bar
+from distill.familiar import Familiar
+from distill.onnx_model import OnnxModel
+from tests.tiny import ROOT
+
+LABELS = ["left, the", "naïve"]
+FORBIDDEN = ("torch", "dvc", "pandas", "scipy", "sklearn", "h5py", "matplotlib", "pydantic", "onnx", "tqdm", "ruamel")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model, four films of different kinds and two files that are none, in a folder."""
+    folder = tmp_path_factory.mktemp("predict")
+    rng = np.random.default_rng(0)
+    films = (100 + 60 * rng.random((40, 32, 32))).astype(np.uint8)
+    for name, size in {"a.png": (40, 50), "deep/b.jpeg": (90, 70), "deep/c.png": (32, 32), "d.jpg": (200, 100)}.items():
+        (folder / "films/deep").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(films[0]).resize(size).save(folder / "films" / name)
+    (folder / "broken.png").write_bytes(b"no picture")
+    about = {"labels": LABELS, "size": 32, "mean": 0.5, "std": 0.2, "study": "tiny", "platt": [[1.0, 0.5], [1.0, -3.0]]}
+    for name, backbones in {"student": [], "teacher": ["resnet10t"]}.items():
+        header = weights.Header(network=name, backbones=backbones, seed=0, **about)
+        torch.manual_seed(0)
+        network = weights.build(header).eval()
+        model = portable.Portable(network, header, Familiar(32).fit(films[:30], films[30:]))
+        facts = {
+            **vars(header),
+            "keep_aspect": True,
+            "threshold": dict.fromkeys(LABELS, 0.5),
+            "notice": portable.NOTICE,
+        }
+        portable.save(folder / f"{name}.onnx", portable.exported(model, size=32), facts)
+    return folder
+
+
+def predict(folder, *arguments, given="", **environment):
+    """The command, in an interpreter that has nothing but what it is to need."""
+    (folder / "poor").mkdir(exist_ok=True)
+    for name in FORBIDDEN:
+        (folder / f"poor/{name}.py").write_text("raise ImportError('not installed here')")
+    path = os.pathsep.join([str(folder / "poor"), str(ROOT)])
+    command = [sys.executable, "-m", "distill.predict", *arguments]
+    settings = {"input": given, "capture_output": True, "text": True, "encoding": "utf-8", "cwd": folder}
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": path} | environment, **settings)
+
+
+def expected(folder, path):
+    return OnnxModel(folder / "student.onnx").answer(folder / path)
+
+
+def test_a_table_is_read_by_people(folder):
+    done = predict(folder, "student.onnx", "films/a.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, left, naive, last = done.stdout.splitlines()[:1] + [
+        line for line in done.stdout.splitlines()[1:] if "!" not in line
+    ]
+    probability, _ = expected(folder, "films/a.png").probabilities
+    assert first == "films/a.png" and last == "Not for clinical use."
+    assert left.split() == ["left,", "the", f"{probability:.1%}", "PRESENT", "(from", "50.0%)"]
+    assert naive.split()[0] == "naïve" and naive.split()[2] == "absent"
+
+
+def test_json_and_csv_say_the_same_in_the_order_of_the_names(folder):
+    lines = predict(folder, "student.onnx", "films", "--json").stdout.splitlines()
+    told = [json.loads(line) for line in lines]
+    rows = list(csv.DictReader(io.StringIO(predict(folder, "student.onnx", "films", "--csv").stdout)))
+    assert [one["image"] for one in told] == [
+        f"films/{name}" for name in ("a.png", "d.jpg", "deep/b.jpeg", "deep/c.png")
+    ]
+    for one, row in zip(told, rows, strict=True):
+        answer = expected(folder, one["image"])
+        assert row["image"] == one["image"] and "Not for clinical use" in one["notice"] and row["notice"]
+        assert one["familiar"] == bool(int(row["familiar"])) == (answer.unfamiliar <= 1)
+        for label, probability in zip(LABELS, answer.probabilities, strict=True):
+            found = one["findings"][label]
+            assert abs(found["probability"] - probability) < 1e-6 and abs(float(row[label]) - probability) < 1e-6
+            assert found["present"] == bool(int(row[f"{label} present"])) == (probability >= found["threshold"])
+
+
+def test_what_can_not_be_read_is_told_and_the_others_go_on(folder):
+    done = predict(folder, "student.onnx", "films/a.png", "broken.png", "absent.png", "films/d.jpg", "--csv")
+    assert done.returncode == 1
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == ["films/a.png", "films/d.jpg"]
+    lines = done.stderr.splitlines()
+    assert (
+        len(lines) == 2 and "broken.png: found another format" in lines[0] and "absent.png: found No such" in lines[1]
+    )
+
+
+def test_a_list_on_standard_input_is_taken(folder):
+    done = predict(folder, "student.onnx", "-", "--json", given="films/d.jpg\n\nfilms/a.png\n")
+    assert [json.loads(line)["image"] for line in done.stdout.splitlines()] == ["films/d.jpg", "films/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["absent.onnx", "films"], "absent.onnx: no exported network: No such file"),
+        (["broken.png", "films"], "broken.png: no exported network"),
+        (["student.onnx", "poor"], "poor: found no image, expected PNG"),
+        (["student.onnx", "-"], "-: found no image"),
+        (["student.onnx", "broken.png", "--explain", "x.png"], "broken.png: found another format"),
+        (
+            ["student.onnx", "films/a.png", "--explain", "no/such/folder.txt/x.png", "--beside", "absent.onnx"],
+            "absent.onnx",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(folder, arguments, said):
+    done = predict(folder, *arguments)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"error: {said}") and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_two_images_can_not_be_explained_in_one_picture(folder):
+    for named in (["films/a.png", "films/d.jpg"], ["films"], ["-"]):
+        done = predict(folder, "student.onnx", *named, "--explain", "x.png")
+        assert done.returncode == 2 and "--explain draws one image" in done.stderr
+
+
+def test_the_picture_of_an_answer_has_a_column_for_each_model(folder):
+    widths = []
+    for beside in ([], ["--beside", "teacher.onnx"]):
+        done = predict(folder, "student.onnx", "films/d.jpg", "--explain", "why.png", *beside)
+        assert done.returncode == 0, done.stderr
+        with Image.open(folder / "why.png") as picture:
+            widths.append(picture.width)
+            assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 100
+    assert widths[1] > widths[0] * 1.4
+
+
+def test_the_pixels_are_those_of_prepare_for_real_films(folder, tmp_path):
+    shared = ROOT.parent / "shared/data"
+    if not shared.is_dir():
+        pytest.skip("needs ../shared/data")
+    model = OnnxModel(folder / "student.onnx")
+    paths = (
+        sorted((shared / "covid-chestxray-dataset/images").iterdir())[:40]
+        + sorted((shared / "nih/images").iterdir())[:40]
+    )
+    with (tmp_path / "pixels").open("wb") as out:
+        files = [images.File(path, inside=path.parent) for path in paths]
+        seen = intake.take_in(files, count=len(paths), size=32, keep_aspect=True, out=out)
+    assert all(reason is None for reason in seen.reasons)
+    prepared = np.fromfile(tmp_path / "pixels", np.uint8).reshape(len(paths), 32, 32)
+    for path, pixels in zip(paths, prepared, strict=True):
+        assert np.array_equal(model.pixels(images.grey(path)), pixels), path
+
+
+def test_no_bar_is_drawn_but_on_a_terminal_and_it_says_how_far(capsys):
+    with Bar(4, "image") as bar:
+        bar.update()
+        assert bar.text(2) == f"[{'######':<24}] 1 of 4, 0 images/s, 6 s left"
+    assert capsys.readouterr() == ("", "")
