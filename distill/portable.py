@@ -54,6 +54,6 @@ def exported(portable: Portable, *, size: int) -> onnx.ModelProto:
 def save(path: str | Path, model: onnx.ModelProto, facts: Mapping) -> None:
     """Write the model, whole or not at all, with each of the `facts` as JSON in its metadata."""
     onnx.checker.check_model(model)
-    onnx.helper.set_model_props(model, {key: json.dumps(fact, ensure_ascii=False) for key, fact in facts.items()})
+    onnx.helper.set_model_props(model, {key: json.dumps(facts[key], ensure_ascii=False) for key in sorted(facts)})
     with atomic(path) as partial:
         partial.write_bytes(model.SerializeToString(deterministic=True))

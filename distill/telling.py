@@ -96,18 +96,18 @@ def summary(scores: dict[str, dict], latency: dict, export: dict) -> str:
     )
 
 
-def splits(prepared: dict) -> list[dict]:
-    """Of each split: its name, images, patients, positive and unknown images of each label."""
-    return [
-        {
-            "name": name,
-            "images": images["all"],
-            "patients": prepared["patients"][name]["all"],
-            "positive": images["positive"],
-            "unknown": dict.fromkeys(images["positive"], 0) | images["unknown"],
-        }
-        for name, images in prepared["images"].items()
-    ]
+def census(prepared: dict) -> Table:
+    """A column a split: its images and patients, and how many images have each label."""
+    images, patients = prepared["images"], prepared["patients"]
+    labels = next(iter(images.values()))["positive"]
+    everything = [["images", *(f"{of['all']:,}" for of in images.values())]]
+    everything += [["patients", *(f"{patients[name]['all']:,}" for name in images)]]
+    return [["", *images], *everything, *([label, *(_known(of, label) for of in images.values())] for label in labels)]
+
+
+def _known(images: dict, label: str) -> str:
+    unknown = images["unknown"].get(label)
+    return f"{images['positive'][label]:,}" + (f" ({unknown:,} unknown)" if unknown else "")
 
 
 def left_out(prepared: dict) -> str:

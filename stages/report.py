@@ -60,7 +60,7 @@ def facts() -> dict:
         "labels": p.data.labels,
         "student": scores["student"],
         "summary": telling.summary(scores, read["latency"], read["export"]),
-        "splits": telling.splits(read["prepare"]),
+        "census": telling.census(read["prepare"]),
         "left_out": telling.left_out(read["prepare"]),
         "networks": telling.of_networks(scores, read["latency"], read["export"]),
         "by_label": telling.by_label(scores),

@@ -154,9 +154,9 @@ def test_the_pixels_are_those_of_prepare_for_real_films(folder, tmp_path):
         + sorted((shared / "nih/images").iterdir())[:40]
     )
     with (tmp_path / "pixels").open("wb") as out:
-        files = [images.File(path, inside=path.parent) for path in paths]
+        files = [images.File(path, inside=path.parent.resolve()) for path in paths]
         seen = intake.take_in(files, count=len(paths), size=32, keep_aspect=True, out=out)
-    assert all(reason is None for reason in seen.reasons)
+    assert not any(seen.reasons), seen.reasons
     prepared = np.fromfile(tmp_path / "pixels", np.uint8).reshape(len(paths), 32, 32)
     for path, pixels in zip(paths, prepared, strict=True):
         assert np.array_equal(model.pixels(images.grey(path)), pixels), path
