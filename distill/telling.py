@@ -57,7 +57,8 @@ def of_files(export: dict) -> Table:
 
 
 def _of_file(found: dict) -> list[str]:
-    return [f"{found['bytes']:,}", f"{found['largest_difference']:.6f}", number(found["auroc"], digits=4)]
+    largest = found["largest_difference"]
+    return [f"{found['bytes']:,}", f"{largest:.6f}" if largest else "below 0.000001", number(found["auroc"], digits=4)]
 
 
 def of_ablation(path: Path, study: str) -> Table | None:
