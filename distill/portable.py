@@ -15,6 +15,7 @@ from torch import nn
 
 from distill.atomic import atomic
 from distill.familiar import Familiar
+from distill.models import Student
 from distill.weights import Header
 
 OPSET = 18
@@ -33,8 +34,14 @@ class Portable(nn.Module):
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, H) as of `images.square` -> calibrated probabilities (B, K), how unfamiliar each is (B,)."""
         grey = pixels.float() / 255
-        logits, _ = self.network(((grey - self.mean) / self.std)[:, None])
+        logits = _logits(self.network, ((grey - self.mean) / self.std)[:, None])
         return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.familiar(grey)
+
+
+def _logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    if isinstance(network, Student):  # without its feature maps, beside which onnxruntime can't compute in 8 bits
+        return network.linear(network.block3(network.block2(network.block1(images))).mean((2, 3)))
+    return network(images)[0]
 
 
 def exported(portable: Portable, *, size: int) -> onnx.ModelProto:

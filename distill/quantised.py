@@ -36,7 +36,7 @@ def quantised(path: str | Path, images: np.ndarray) -> onnx.ModelProto:
             out,
             _Reader(blocks),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MaxPool"],
+            op_types_to_quantize=["Conv", "Relu", "MaxPool"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 from PIL import Image
+from torch import nn
 
 from distill import latency, portable, predict, quantised, weights
 from distill.familiar import Familiar
@@ -45,7 +46,11 @@ def export(path: Path, backbones: list[str]) -> Path:
     names = [f"label {n}" for n in range(LABELS)]
     about = {"network": "x", "backbones": backbones, "labels": names, "size": SIZE, "mean": 0.5, "std": 0.25}
     header = weights.Header(**about, study="bench", seed=0, platt=[[1.0, 0.0]] * LABELS)
-    model = portable.Portable(weights.build(header), header, Familiar(SIZE))
+    network = weights.build(header)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias)  # else all are 0, as in no trained network, and the exporter shares them
+    model = portable.Portable(network, header, Familiar(SIZE))
     facts = about | {"threshold": dict.fromkeys(names, 0.5), "keep_aspect": False, "notice": portable.NOTICE}
     portable.save(path, portable.exported(model, size=SIZE), facts)
     return path
