@@ -1,6 +1,7 @@
 """An exported network in whole numbers of 8 bits: a quarter of the size, and faster where the CPU can multiply them."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,9 +31,9 @@ def quantised(path: str | Path, images: np.ndarray) -> onnx.ModelProto:
     blocks = (images[first : first + BLOCK] for first in range(0, len(images), BLOCK))
     logging.getLogger().setLevel(logging.ERROR)  # it advises a pass over the model that export has made already
     with TemporaryDirectory() as folder:
-        out = Path(folder, "model.onnx")
+        full, out = shutil.copy(path, folder), Path(folder, "small.onnx")  # it writes beside what it reads
         quantize_static(
-            path,
+            full,
             out,
             _Reader(blocks),
             quant_format=QuantFormat.QDQ,

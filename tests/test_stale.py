@@ -102,8 +102,8 @@ def reads(stage: str, path: tuple) -> bool:
     if not any(key == read or key.startswith(f"{read}.") for read in keys):
         return False
     network = path[2] if len(path) > 3 else ""
-    whole = source.count(f"p.{network}.") > source.count(f"p.{network}.settings()")
-    return network != "student" or whole or path[3] in ("epochs", "batch_size", "lr", "weight_decay", "schedule")
+    partly = 0 < source.count(f"p.{network}.") == source.count(f"p.{network}.settings()")
+    return network != "student" or not partly or path[3] in ("epochs", "batch_size", "lr", "weight_decay", "schedule")
 
 
 def test_an_edited_input_concerns_the_stages_that_open_it(concerned, opened, clone):
