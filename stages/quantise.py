@@ -28,11 +28,11 @@ def main() -> None:
     full, images = OnnxModel(FULL), train.split.images
     if full.labels != train.split.names:
         raise BadInput(f"{FULL}: of labels {full.labels}, expected {train.split.names} as in the prepared data")
+    network, header = weights.load("data/models/student.safetensors", split=test.split)
+    network.to(test.device)
     examples = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
     portable.save(SMALL, quantised.quantised(FULL, examples), full.facts)
 
-    network, header = weights.load("data/models/student.safetensors", split=test.split)
-    network.to(test.device)
     trained = calibration.apply(inference.logits(network, test), header.platt)
     said = {path: over(OnnxModel(path), test.split.images) for path in (FULL, SMALL)}
     report = {"opset": portable.OPSET, "images": len(test)}
