@@ -29,6 +29,6 @@ function scores(test) {
 function within(score) {
   if (!Number.isFinite(score?.macro)) return undefined;
   const ends = [score.macro_low, score.macro_high];
-  const interval = ends.every(Number.isFinite) ? ` (${ends.map((end) => end.toFixed(3)).join(" to ")})` : "";
+  const interval = ends.every(Number.isFinite) ? ` (95 %: ${ends.map((end) => end.toFixed(3)).join(" to ")})` : "";
   return score.macro.toFixed(3) + interval;
 }

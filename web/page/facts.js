@@ -46,21 +46,21 @@ function fields(bytes) {
   const [found, reader] = [[], { bytes, at: 0 }];
   while (reader.at < bytes.length) {
     const tag = varint(reader);
-    const [field, type] = [Math.floor(tag / 8), tag % 8];
-    const length = type === BYTES ? varint(reader) : 0;
-    if (type === BYTES) found.push({ field, content: bytes.subarray(reader.at, reader.at + length) });
-    reader.at += length + skipped(type, reader);
+    const [field, length] = [Math.floor(tag / 8), lengthOf(tag % 8, reader)];
+    if (tag % 8 === BYTES) found.push({ field, content: bytes.subarray(reader.at, reader.at + length) });
+    reader.at += length;
     if (reader.at > bytes.length) throw new RangeError("cut short");
   }
   return found;
 }
 
-/** Bytes of a value of no length: a varint, which is read at once, or 8, or 4. */
-function skipped(type, reader) {
+/** Bytes of the value that comes next, by its wire type; a varint is read at once and leaves none. */
+function lengthOf(type, reader) {
+  if (type === BYTES) return varint(reader);
   if (type === 0) varint(reader);
   else if (type === 1) return 8;
   else if (type === 5) return 4;
-  else if (type !== BYTES) throw new RangeError(`wire type ${type}`);
+  else throw new RangeError(`wire type ${type}`);
   return 0;
 }
 

@@ -1,6 +1,8 @@
 import { made, percent } from "./words.js";
 
-/** The list of findings, those present first, of which one is chosen: radio buttons, so that arrow keys work. */
+/** @import { Finding } from "./ranking.js" */
+
+/** The list of findings, of which one is chosen: radio buttons, so that arrow keys work. */
 export class Findings {
   /** @param {HTMLElement} place @param {() => void} onChoice */
   constructor(place, onChoice) {
@@ -8,13 +10,9 @@ export class Findings {
     place.addEventListener("change", onChoice);
   }
 
-  /** Show the answer and choose the first of the list. @param {ArrayLike<number>} probabilities (K,) */
-  list({ labels, threshold }, probabilities, present) {
-    const rows = labels.map((label, index) => {
-      return { label, index, probability: probabilities[index], threshold: threshold[label], present: present[index] };
-    });
-    rows.sort((one, other) => other.present - one.present || other.probability - one.probability);
-    this.place.replaceChildren(...rows.map(rowOf));
+  /** Show these and choose the first. @param {Finding[]} findings */
+  list(findings) {
+    this.place.replaceChildren(...findings.map(rowOf));
     this.place.querySelector("input").checked = true;
   }
 
@@ -25,20 +23,20 @@ export class Findings {
   }
 }
 
+/** @param {Finding} finding */
 function rowOf({ label, index, probability, threshold, present }) {
   const radio = made("input", { type: "radio", name: "finding", value: label });
   radio.dataset.index = index;
-  const row = made(
+  return made(
     "label",
     { className: present ? "finding present" : "finding" },
     radio,
     made("span", { className: "name" }, label),
     made("data", { value: String(probability), className: "probability" }, percent(probability)),
-    made("span", { className: "decision" }, present ? "present" : "absent"),
     bar(probability, threshold),
     made("span", { className: "threshold" }, `threshold ${percent(threshold)}`),
+    made("span", { className: "decision" }, present ? "present" : "absent"),
   );
-  return row;
 }
 
 /** For eyes alone: the numbers stand beside it. */

@@ -2,8 +2,9 @@
 
 import { showAbout } from "./about.js";
 import { listenForFiles } from "./chooser.js";
-import { element, summary } from "./words.js";
+import { ranked } from "./ranking.js";
 import { Result } from "./result.js";
+import { element, summary } from "./words.js";
 
 const worker = new Worker("worker.js", { type: "module" });
 const [status, error] = [element("status"), element("error")];
@@ -52,8 +53,9 @@ function fail(sentence) {
 }
 
 function answer(message) {
-  result.show(message, name);
-  status.textContent = summary(facts, message, name);
+  const findings = ranked(facts, message.probabilities);
+  result.show(findings, message, name);
+  status.textContent = summary(findings, message.unfamiliar, name);
   state("answered");
 }
 

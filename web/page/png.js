@@ -6,6 +6,7 @@ import { decode } from "./vendor/fast-png/index.js";
 
 /** @import { Grey } from "./resize.js" */
 
+const DAMAGED = "is a damaged PNG, or cut short";
 const HEADER = 16; // where width, height, depth, colour type and interlacing stand: 4, 4, 1, 1, (2) and 1 bytes
 
 /** @param {Uint8Array} bytes a PNG file @returns {Grey} @throws {BadImage} */
@@ -17,7 +18,7 @@ export function fromPng(bytes) {
 }
 
 function check(bytes) {
-  if (bytes.length < HEADER + 13) throw new BadImage("is cut short");
+  if (bytes.length < HEADER + 13 || nameAt(bytes, HEADER - 8) !== "IHDR") throw new BadImage(DAMAGED);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   checkSize(view.getUint32(HEADER), view.getUint32(HEADER + 4));
   const interlaced = view.getUint8(HEADER + 12) !== 0;
@@ -29,7 +30,7 @@ function decoded(bytes) {
   try {
     return decode(bytes, { checkCrc: true });
   } catch (error) {
-    throw new BadImage("is a damaged PNG, or cut short", { cause: error });
+    throw new BadImage(DAMAGED, { cause: error });
   }
 }
 
@@ -96,7 +97,12 @@ function orientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   for (let at = 8; at + 12 <= bytes.length; at += view.getUint32(at) + 12) {
     const content = bytes.subarray(at + 8, at + 8 + view.getUint32(at));
-    if (String.fromCharCode(...bytes.subarray(at + 4, at + 8)) === "eXIf") return orientationOf(content);
+    if (nameAt(bytes, at) === "eXIf") return orientationOf(content);
   }
   return 1;
+}
+
+/** Of the chunk that begins there. */
+function nameAt(bytes, chunk) {
+  return String.fromCharCode(...bytes.subarray(chunk + 4, chunk + 8));
 }

@@ -3,7 +3,7 @@
 import { drawFilm, drawHeat } from "./film.js";
 import { Findings } from "./findings.js";
 import { spread } from "./occlusion.js";
-import { element, presence } from "./words.js";
+import { element, made } from "./words.js";
 
 export class Result {
   /** @param facts of the network */
@@ -18,14 +18,19 @@ export class Result {
     element("result").hidden = true;
   }
 
-  /** @param answer the worker's: film, probabilities (K,), unfamiliar */
-  show({ film, probabilities, unfamiliar }, name) {
+  /**
+   * @param {import("./ranking.js").Finding[]} findings
+   * @param {{film: import("./resize.js").Grey, unfamiliar: number}} answer the worker's
+   * @param {string} name of the file
+   */
+  show(findings, { film, unfamiliar }, name) {
     Object.assign(this, { falls: null, name });
-    this.findings.list(this.facts, probabilities, presence(this.facts, probabilities));
+    this.findings.list(findings);
     this.#warn(unfamiliar);
     drawFilm(element("picture"), film);
-    this.#drawMap();
+    element("film").style.setProperty("--ratio", film.width / film.height);
     this.progress(0);
+    this.#drawMap();
     element("result").hidden = false;
   }
 
@@ -43,9 +48,10 @@ export class Result {
   #warn(unfamiliar) {
     const box = element("unfamiliar");
     box.hidden = !(unfamiliar > 1);
-    box.textContent =
-      `Unlike the images that this network was trained on: ${unfamiliar.toFixed(1)} times the distance at which an image ` +
-      "counts as unfamiliar. Do not rely on what it says below.";
+    box.replaceChildren(
+      made("strong", {}, "Unlike the images that this network was trained on."),
+      ` It is ${unfamiliar.toFixed(1)} times as far from them as what still counts as familiar: do not rely on the answer.`,
+    );
   }
 
   #drawMap() {

@@ -12,20 +12,17 @@ export function made(kind, properties = {}, ...content) {
   return made;
 }
 
-/** 0.12345 -> "12.3 %" */
+/** 0.12345 -> "12.3 %"; what is neither 0 nor 1 is not shown as if it were. */
 export function percent(share) {
-  return `${(share * 100).toFixed(1)} %`;
+  if (share > 0 && share < 0.0005) return "< 0.1\u00a0%";
+  if (share < 1 && share >= 0.9995) return "> 99.9\u00a0%";
+  return `${(share * 100).toFixed(1)}\u00a0%`;
 }
 
-/** @returns {boolean[]} (K,) at the threshold or above */
-export function presence({ labels, threshold }, probabilities) {
-  return labels.map((label, n) => probabilities[n] >= threshold[label]);
-}
-
-/** The answer in one or two sentences, for who does not see the list. */
-export function summary(facts, { probabilities, unfamiliar }, name) {
-  const present = presence(facts, probabilities);
-  const found = facts.labels.map((label, n) => `${label} ${percent(probabilities[n])}`).filter((_, n) => present[n]);
-  const findings = found.length ? `Present: ${found.join(", ")}.` : "No finding reaches its threshold.";
-  return `${unfamiliar > 1 ? "Warning: an unfamiliar image. " : ""}${name}: ${findings}`;
+/** The answer in a sentence or two, for who does not see the list. @param {import("./ranking.js").Finding[]} findings */
+export function summary(findings, unfamiliar, name) {
+  const present = findings.filter((finding) => finding.present);
+  const found = present.map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ");
+  const warning = unfamiliar > 1 ? "Unfamiliar image. " : "";
+  return `${warning}${name} – ${found ? `present: ${found}` : "no finding reaches its threshold"}.`;
 }
