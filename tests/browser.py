@@ -12,7 +12,8 @@ DRIVER = ROOT / "tests/web/browser.mjs"
 CHROMIUM = shutil.which("chromium")
 NODE = shutil.which("node")
 
-DONE = "['explained', 'failed'].includes(document.body.dataset.state)"
+ANSWERED = ("answered", "explained", "failed")  # how far a page may be, see main.js
+EXPLAINED = ("explained", "failed")
 
 
 def missing() -> str | None:
@@ -46,13 +47,21 @@ class Browser:
     def open(self, address: str, **view) -> None:
         """Open the page anew and wait until its network is loaded."""
         self("open", address, view)
-        self("wait", "['ready', 'failed'].includes(document.body.dataset.state)")
+        self.wait("ready", "failed")
 
-    def read(self, path: Path) -> dict:
-        """Choose a file and wait for all that the page has to say of it, the map included."""
+    def wait(self, *states: str) -> None:
+        """Until the page is as far as one of these."""
+        self("wait", f"{list(states)}.includes(document.body.dataset.state)")
+
+    def read(self, path: Path, until: tuple[str, ...] = EXPLAINED) -> dict:
+        """Choose a file and wait for what the page has to say of it, unless told else the map included."""
         self("choose", str(path))
-        self("wait", DONE)
+        self.wait(*until)
         return self.said()
+
+    def forgive(self, complaint: str) -> None:
+        """Forget what its console complained of with these words, which a test has provoked."""
+        self("forgive", complaint)
 
     def said(self) -> dict:
         """What the page shows now."""

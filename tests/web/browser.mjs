@@ -21,16 +21,25 @@ const context = await chromium.launchPersistentContext(home, {
   viewport: null,
 });
 const requests = [];
-const complaints = []; // of the console: errors of scripts and of the security policy
+let complaints = []; // of the console: errors of scripts and of the security policy
 let page;
+let chooser; // of files, the last that the page opened
 
 context.on("request", (request) => requests.push(request.url()));
 
 async function watched() {
   const fresh = await context.newPage();
   fresh.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  fresh.on("filechooser", (opened) => (chooser = opened));
   fresh.on("pageerror", (error) => complaints.push(String(error)));
   return fresh;
+}
+
+async function until(reached) {
+  for (const end = Date.now() + PATIENCE; Date.now() < end; await setTimeout(20)) {
+    if (await reached()) return;
+  }
+  throw new Error(`not reached: ${reached}`);
 }
 
 const commands = {
@@ -43,23 +52,20 @@ const commands = {
   },
   cut: (offline) => context.setOffline(offline),
   choose: (...paths) => page.setInputFiles("#file", paths),
-  chooseByKey: async (key, path) => {
-    const chooser = page.waitForEvent("filechooser", { timeout: 10_000 });
+  async chooseByKey(key, path) {
+    chooser = undefined;
     await page.keyboard.press(key);
-    await (await chooser).setFiles(path);
+    await until(() => chooser);
+    await chooser.setFiles(path);
   },
   press: (key) => page.keyboard.press(key),
-  async wait(expression) {
-    // waitForFunction evaluates text inside the page, which its security policy forbids.
-    for (const end = Date.now() + PATIENCE; Date.now() < end; await setTimeout(20)) {
-      if (await page.evaluate(expression)) return;
-    }
-    throw new Error(`still not: ${expression}`);
-  },
+  // waitForFunction evaluates text inside the page, which its security policy forbids.
+  wait: (expression) => until(() => page.evaluate(expression)),
   evaluate: (code, argument) => page.evaluate(`(${code})(${JSON.stringify(argument ?? null)})`),
   shot: (path, fullPage = true) => page.screenshot({ path, fullPage }).then(() => null),
   requests: () => requests,
   complaints: () => complaints,
+  forgive: (words) => void (complaints = complaints.filter((complaint) => !complaint.includes(words))),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -26,7 +26,7 @@ export function fromDicom(bytes) {
 function parsed(bytes) {
   try {
     const syntax = text(dicomParser.readPart10Header(bytes), "x00020010");
-    if (!UNCOMPRESSED.includes(syntax)) throw new BadImage(`is a compressed DICOM file (${syntax}); ${ONLY}`);
+    if (syntax && !UNCOMPRESSED.includes(syntax)) throw new BadImage(`is a compressed DICOM file (${syntax}); ${ONLY}`);
     return dicomParser.parseDicom(bytes);
   } catch (error) {
     if (error instanceof BadImage) throw error;
