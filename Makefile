@@ -32,7 +32,7 @@ web: $(MODEL) web/node_modules/.installed # the page, on http://127.0.0.1:8000/
 	@echo "$@ is not there: run \`make\` first" >&2; exit 1
 
 web/node_modules/.installed: web/package-lock.json
-	@command -v npm > /dev/null || { echo "npm is not there: the page needs Node.js 18 or later" >&2; exit 1; }
+	@command -v npm > /dev/null || { echo "npm is not there: the page needs Node.js 20 or later" >&2; exit 1; }
 	npm ci --prefix web --no-progress
 	touch $@
 

@@ -11,7 +11,11 @@ export function showAbout(facts) {
     ["Findings", `${labels.length}`],
     ...scores(facts.test),
   ];
-  element("about").replaceChildren(...rows.map(([term, text]) => made("div", {}, made("dt", {}, term), made("dd", {}, text))));
+  element("about").replaceChildren(...rows.map(rowOf));
+}
+
+function rowOf([term, text]) {
+  return made("div", {}, made("dt", {}, term), made("dd", {}, text));
 }
 
 /** Rows of the scores on test that are there: another model may lack some. */

@@ -37,7 +37,7 @@ function paddingOf({ padding, paddingLimit = padding }) {
 function modalityOf({ modality, slope, intercept }) {
   if (modality) return tabled(checked(modality));
   if (slope === undefined || intercept === undefined) return (value) => value;
-  if (!Number.isFinite(slope * intercept)) throw new BadImage("is a DICOM file with a damaged rescale slope or intercept");
+  if (!Number.isFinite(slope * intercept)) throw new BadImage("is a DICOM file with a damaged rescale");
   return (value) => value * slope + intercept;
 }
 

@@ -22,7 +22,7 @@ const NEEDED = {
 export function factsOf(model) {
   const facts = Object.fromEntries(pairs(model));
   const missing = Object.keys(NEEDED).filter((key) => !NEEDED[key](facts[key]));
-  if (missing.length) throw new Error(`it is no network that Rayling exported: no ${missing.join(", ")} in its metadata`);
+  if (missing.length) throw new Error(`it is no network of Rayling's: no ${missing.join(", ")} in its metadata`);
   const unknown = facts.labels.filter((label) => !Number.isFinite(facts.threshold[label]));
   if (unknown.length) throw new Error(`it has no threshold for ${unknown.join(", ")}`);
   return facts;

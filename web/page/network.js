@@ -5,7 +5,7 @@ onnx.env.logLevel = "error";
 
 /** The exported network, running in this browser. B images of H × H pixels, K labels. */
 export class Network {
-  /** @param {string | URL} address of the ONNX file @returns {Promise<Network>} @throws {Error} if it is none of ours */
+  /** @param {string | URL} address of the ONNX file @returns {Promise<Network>} @throws {Error} if it is not ours */
   static async load(address) {
     const response = await fetch(address);
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);

@@ -10,7 +10,8 @@ export class Result {
   constructor(facts) {
     this.facts = facts;
     this.findings = new Findings(element("labels"), () => this.#drawMap());
-    element("show").addEventListener("change", ({ target }) => element("film").classList.toggle("bare", !target.checked));
+    const show = element("show");
+    show.addEventListener("change", () => element("film").classList.toggle("bare", !show.checked));
     element("findings").addEventListener("submit", (event) => event.preventDefault());
   }
 
@@ -50,7 +51,8 @@ export class Result {
     box.hidden = !(unfamiliar > 1);
     box.replaceChildren(
       made("strong", {}, "Unlike the images that this network was trained on."),
-      ` It is ${unfamiliar.toFixed(1)} times as far from them as what still counts as familiar: do not rely on the answer.`,
+      ` It is ${unfamiliar.toFixed(1)} times as far from them as what still counts as familiar: `,
+      "do not rely on the answer.",
     );
   }
 

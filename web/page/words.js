@@ -19,7 +19,11 @@ export function percent(share) {
   return `${(share * 100).toFixed(1)}\u00a0%`;
 }
 
-/** The answer in a sentence or two, for who does not see the list. @param {import("./ranking.js").Finding[]} findings */
+/**
+ * The answer in a sentence or two, for who does not see the list.
+ *
+ * @param {import("./ranking.js").Finding[]} findings
+ */
 export function summary(findings, unfamiliar, name) {
   const present = findings.filter((finding) => finding.present);
   const found = present.map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ");

@@ -24,8 +24,12 @@ let [newest, work] = [0, network];
 onmessage = ({ data: { id, file } }) => {
   newest = id;
   // One after another: a session takes one question at a time.
-  work = work.then(() => answer(id, file)).catch((error) => postMessage({ kind: "failed", id, reason: reasonOf(error) }));
+  work = work.then(() => answer(id, file)).catch((error) => fail(id, error));
 };
+
+function fail(id, error) {
+  postMessage({ kind: "failed", id, reason: reasonOf(error) });
+}
 
 async function answer(id, file) {
   if (id !== newest) return;
