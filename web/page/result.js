@@ -51,8 +51,7 @@ export class Result {
     box.hidden = !(unfamiliar > 1);
     box.replaceChildren(
       made("strong", {}, "Unlike the images that this network was trained on."),
-      ` It is ${unfamiliar.toFixed(1)} times as far from them as what still counts as familiar: `,
-      "do not rely on the answer.",
+      ` Its unfamiliarity is ${unfamiliar.toFixed(1)}, where 1 is the limit: do not rely on the answer.`,
     );
   }
 
