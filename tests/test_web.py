@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from distill import images, portable
+from distill import explain, images, portable
 from distill.familiar import Familiar
 from distill.models import Student
 from distill.onnx_model import OnnxModel
@@ -149,14 +149,17 @@ def test_answers_of_real_films_are_pythons(opened, model):
 
 def slow_map(model, pixels):
     """By how much each label's log-odds fall, mean over the windows that hide a pixel: (K, H, H)."""
-    odds = lambda p: np.log(p / (1 - p))  # noqa: E731
-    ask = lambda film: odds(model.run(film[None])[0][0].astype(float).clip(1e-6, 1 - 1e-6))  # noqa: E731
-    whole, falls, (side, corners) = ask(pixels), [], slow_windows(model.size)
+    whole, falls, (side, corners) = log_odds(model, pixels), [], slow_windows(model.size)
     for top, left in corners:
         hidden = pixels.copy()
         hidden[top : top + side, left : left + side] = round(model.facts["mean"] * 255)
-        falls.append(whole - ask(hidden))
-    return [slow_spread(falls_of_label, model.size) for falls_of_label in np.transpose(falls)]
+        falls.append(whole - log_odds(model, hidden))
+    return np.stack([slow_spread(of_label, model.size) for of_label in np.transpose(falls)])
+
+
+def log_odds(model, pixels):
+    probabilities = model.run(pixels[None])[0][0].astype(float).clip(1e-6, 1 - 1e-6)
+    return np.log(probabilities / (1 - probabilities))
 
 
 HEAT = """() => {
@@ -169,10 +172,13 @@ CHOOSE = (
 )
 
 
-def test_the_map_is_that_of_a_slow_reference(opened, model, tmp_path):
+def test_the_map_is_that_of_explain_and_of_a_slow_reference(opened, model, tmp_path):
     path = save(tmp_path / "film.png", film(seed=5))
     opened.read(path)
-    for label, values in zip(model.labels, slow_map(model, model.pixels(images.grey(path))), strict=True):
+    pixels = model.pixels(images.grey(path))
+    maps = slow_map(model, pixels)
+    assert np.allclose(explain.falls(model, pixels)[1], maps, atol=1e-4)  # the two round float32 at other places
+    for label, values in zip(model.labels, maps, strict=True):
         opened("evaluate", CHOOSE, label)
         opacity = np.reshape(opened("evaluate", HEAT), values.shape)
         expected = 0.8 * 255 * values.clip(0) / values.max()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import subprocess
 
 import numpy as np
@@ -86,9 +87,9 @@ def test_halves_are_rounded_to_even():
 
 
 def slow_windows(size):
-    """The definition, written down once more: 12 positions each way of a sixth of the side."""
-    side = max(1, round(size / 6))
-    starts = [round(place * (size - side) / 11) for place in range(12)]
+    """The definition, written down once more: 12 positions each way of a sixth of the side, halves rounded up."""
+    side = max(1, math.floor(size / 6 + 0.5))
+    starts = [math.floor(place * (size - side) / 11 + 0.5) for place in range(12)]
     return side, [(top, left) for top in starts for left in starts]
 
 

@@ -1,9 +1,7 @@
 /**
  * Why does the network say so? A square of the film is hidden, the network asked again: the more the log-odds of a
- * finding fall, the more that part of the film spoke for it. On films of H × H pixels.
+ * finding fall, the more that part of the film spoke for it. On films of H × H pixels; equal to distill/occlusion.py.
  */
-
-import { roundHalfEven } from "./rounding.js";
 
 const POSITIONS = 12; // each way
 const SHARE = 6; // windows that lie side by side in a film
@@ -11,8 +9,8 @@ const LEAST = 1e-6; // of a probability: log-odds stay finite
 
 /** @returns {{side: number, corners: {left: number, top: number}[]}} 144 windows, row by row, all inside the film */
 export function windows(size) {
-  const side = Math.max(1, roundHalfEven(size / SHARE));
-  const starts = Array.from({ length: POSITIONS }, (_, n) => roundHalfEven((n * (size - side)) / (POSITIONS - 1)));
+  const side = Math.max(1, Math.round(size / SHARE));
+  const starts = Array.from({ length: POSITIONS }, (_, n) => Math.round((n * (size - side)) / (POSITIONS - 1)));
   return { side, corners: starts.flatMap((top) => starts.map((left) => ({ left, top }))) };
 }
 
