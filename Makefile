@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test long bench ablation audit renew vulnerabilities
+.PHONY: run setup test web long bench ablation audit renew vulnerabilities
 
 run: setup
 	dvc repro
@@ -19,6 +19,22 @@ test: setup
 	ruff check .
 	ruff format --check .
 	OMP_NUM_THREADS=1 COVERAGE_FILE=$(CURDIR)/.coverage pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+# MODEL=data/models/student.int8.onnx for the quantised one, PORT=8001 where 8000 is taken
+MODEL ?= data/models/student.onnx
+PORT ?= 8000
+
+web: $(MODEL) web/node_modules/.installed # the page, on http://127.0.0.1:8000/
+	$(PYTHON) -m web.assemble $(MODEL)
+	$(PYTHON) web/site/serve.py $(PORT)
+
+%.onnx:
+	@echo "$@ is not there: run \`make\` first" >&2; exit 1
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is not there: the page needs Node.js 20 or later" >&2; exit 1; }
+	npm ci --prefix web --no-progress
+	touch $@
 
 long: setup # 10,000 files a surface, every edit, disks full at four points, 100 kills
 	CASES=10000 OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile

@@ -1,0 +1,42 @@
+/** Single values out of a data set of dicom-parser's. Tags are written as there: "x" and eight hexadecimal digits. */
+
+import { BadImage } from "./bad-image.js";
+
+/** The first number of an element, undefined if it is absent or empty; `kind` is one of dicom-parser's readers. */
+export function number(dataset, tag, kind = "uint16") {
+  return dataset.elements[tag]?.length ? dataset[kind](tag) : undefined;
+}
+
+export function text(dataset, tag) {
+  return dataset.string(tag)?.trim();
+}
+
+/** A number that is signed if its own type says so or, where the file names no types, if the pixels are. */
+export function signedByFile(dataset, tag, pixelsSigned) {
+  return number(dataset, tag, isSigned(dataset, tag, pixelsSigned) ? "int16" : "uint16");
+}
+
+function isSigned(dataset, tag, pixelsSigned) {
+  const type = dataset.elements[tag]?.vr;
+  return type === "SS" || (type !== "US" && pixelsSigned);
+}
+
+/**
+ * The first table of a sequence (PS3.3 C.11.1.1 and C.11.2.1.1), undefined if there is none.
+ *
+ * @returns {{first: number, bits: number, entries: Uint16Array} | undefined} `first`: the value that the first entry
+ *   stands for; `bits`: the nominal depth of the entries
+ * @throws {BadImage} if entries are missing
+ */
+export function lookUpTable(dataset, tag, pixelsSigned) {
+  const item = dataset.elements[tag]?.items?.[0]?.dataSet;
+  if (!item) return undefined;
+  const { x00283002: descriptor, x00283006: content } = item.elements;
+  const count = item.uint16("x00283002", 0) || 2 ** 16; // which two bytes cannot say
+  if (!(descriptor?.length >= 6 && content?.length >= 2 * count)) {
+    throw new BadImage("is a DICOM file with a damaged look-up table");
+  }
+  const first = isSigned(item, "x00283002", pixelsSigned) ? item.int16("x00283002", 1) : item.uint16("x00283002", 1);
+  const entries = item.byteArray.slice(content.dataOffset, content.dataOffset + 2 * count);
+  return { first, bits: item.uint16("x00283002", 2), entries: new Uint16Array(entries.buffer) };
+}

@@ -1,0 +1,84 @@
+import { BadImage, checkSize } from "./bad-image.js";
+import { displayed } from "./dicom-display.js";
+import { lookUpTable, number, signedByFile, text } from "./dicom-values.js";
+import dicomParser from "./vendor/dicom-parser.js";
+
+/** @import { Grey } from "./resize.js" */
+
+const UNCOMPRESSED = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]; // implicit, explicit VR little endian
+const ONLY = "this page reads uncompressed ones";
+const GREYS = ["MONOCHROME1", "MONOCHROME2"];
+const ARRAYS = {
+  8: [Uint8Array, Int8Array],
+  16: [Uint16Array, Int16Array],
+  32: [Uint32Array, Int32Array],
+};
+
+/** @param {Uint8Array} bytes an uncompressed grey DICOM file of one frame @returns {Grey} @throws {BadImage} */
+export function fromDicom(bytes) {
+  const dataset = parsed(bytes);
+  const about = attributes(dataset);
+  check(about);
+  const data = displayed(stored(dataset, about), about);
+  return { width: about.columns, height: about.rows, data };
+}
+
+function parsed(bytes) {
+  try {
+    const syntax = text(dicomParser.readPart10Header(bytes), "x00020010");
+    if (syntax && !UNCOMPRESSED.includes(syntax)) throw new BadImage(`is a compressed DICOM file (${syntax}); ${ONLY}`);
+    return dicomParser.parseDicom(bytes);
+  } catch (error) {
+    if (error instanceof BadImage) throw error;
+    throw new BadImage("is a damaged DICOM file, or cut short", { cause: error });
+  }
+}
+
+/** What the file says of its pixels, undefined where it says nothing. */
+function attributes(dataset) {
+  const signed = number(dataset, "x00280103") === 1;
+  return {
+    representation: number(dataset, "x00280103"),
+    rows: number(dataset, "x00280010"),
+    columns: number(dataset, "x00280011"),
+    frames: number(dataset, "x00280008", "intString") || 1,
+    samples: number(dataset, "x00280002"),
+    interpretation: text(dataset, "x00280004"),
+    bitsAllocated: number(dataset, "x00280100"),
+    bitsStored: number(dataset, "x00280101"),
+    signed,
+    padding: signedByFile(dataset, "x00280120", signed),
+    paddingLimit: signedByFile(dataset, "x00280121", signed),
+    slope: number(dataset, "x00281053", "floatString"),
+    intercept: number(dataset, "x00281052", "floatString"),
+    center: number(dataset, "x00281050", "floatString"),
+    width: number(dataset, "x00281051", "floatString"),
+    shape: text(dataset, "x00281056") || "LINEAR",
+    modality: lookUpTable(dataset, "x00283000", signed),
+    voi: lookUpTable(dataset, "x00283010", signed),
+  };
+}
+
+/** Refuse by the header alone. */
+function check({ rows, columns, frames, samples, interpretation, bitsAllocated, bitsStored, representation }) {
+  if (frames > 1) throw new BadImage(`has ${frames} frames; this page reads single images`);
+  if (!GREYS.includes(interpretation) || samples !== 1) {
+    throw new BadImage(`is a DICOM file in ${interpretation || "unknown colours"}; this page reads grey ones`);
+  }
+  checkSize(columns, rows);
+  if (!ARRAYS[bitsAllocated] || !(bitsStored >= 1 && bitsStored <= bitsAllocated) || representation === undefined) {
+    throw new BadImage(`is a DICOM file of ${bitsStored} bits in ${bitsAllocated}, which this page cannot read`);
+  }
+}
+
+/** The stored values, without what old files keep in the bits above them. */
+function stored(dataset, { rows, columns, bitsAllocated, bitsStored, signed }) {
+  const length = (rows * columns * bitsAllocated) / 8;
+  const element = dataset.elements.x7fe00010;
+  if (!element || element.length < length) throw new BadImage("is a DICOM file without its pixels, or cut short");
+  const content = dataset.byteArray.slice(element.dataOffset, element.dataOffset + length);
+  const values = new ARRAYS[bitsAllocated][signed ? 1 : 0](content.buffer);
+  const unused = 32 - bitsStored;
+  if (bitsStored === bitsAllocated) return values;
+  return values.map((value) => (signed ? (value << unused) >> unused : (value << unused) >>> unused));
+}

@@ -1,0 +1,54 @@
+"""Serve the folder of this file to this machine alone, until Ctrl-C: `python3 serve.py`, `python3 serve.py 8001`.
+
+Of the standard library alone, for it goes with the page to machines that have nothing else.
+"""
+
+import re
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+HOST = "127.0.0.1"
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".svg": "image/svg+xml"}
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Static files, each with the page's own security policy: a worker obeys what comes with its file alone."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES  # whatever this machine's registry says
+    policy = ""
+
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", self.policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-cache")  # asks anew: the next `make web` may bring another model
+        super().end_headers()
+
+    def log_message(self, *_) -> None:
+        """Nothing: who looks at the terminal wants the address."""
+
+
+def server(folder: Path, port: int) -> ThreadingHTTPServer:
+    """A server of this folder, not yet running. Port 0 takes a free one. Raises OSError if the port is taken."""
+    found = re.search(r'content="(default-src [^"]+)"', (folder / "index.html").read_text("utf-8"))
+    handler = type("PageHandler", (Handler,), {"policy": found[1]})
+    return ThreadingHTTPServer((HOST, port), partial(handler, directory=str(folder)))
+
+
+def main(port: int) -> None:
+    """Serve until Ctrl-C."""
+    try:
+        page = server(FOLDER, port)
+    except OSError as error:
+        sys.exit(f"port {port}: {error.strerror}; choose another")
+    print(f"http://{HOST}:{page.server_port}/ (Ctrl-C ends)", flush=True)
+    try:
+        page.serve_forever()
+    except KeyboardInterrupt:
+        print()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
