@@ -28,18 +28,21 @@ class Familiar(nn.Module):
         self.register_buffer("whiten", torch.eye(features))
         self.register_buffer("limit", torch.ones(()))
 
-    def forward(self, grey: torch.Tensor) -> torch.Tensor:
-        """Grey values (N, H, H) in 0..1 -> (N,): above 1 an image is unfamiliar."""
-        return ((self.features(grey) - self.mean) @ self.whiten).square().sum(1) / self.limit
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Grey values (N, H, H) in 0..255 -> (N,): above 1 an image is unfamiliar."""
+        return ((self.features(pixels) - self.mean) @ self.whiten).square().sum(1) / self.limit
 
-    def features(self, grey: torch.Tensor) -> torch.Tensor:
-        """(N, H, H) in 0..1 -> (N, F): the thumbnail in units of its own contrast, brightness, contrast, roughness."""
-        thumbnail = (self.cells @ grey @ self.cells.T).flatten(1)
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, H, H) in 0..255 -> (N, F): the thumbnail in units of its own contrast, brightness, contrast, roughness.
+
+        Roughness is the logarithm of the deviation of pixels from their cells.
+        """
+        thumbnail = (self.cells @ pixels @ self.cells.T).flatten(1) / 255
         mean = thumbnail.mean(1, keepdim=True)
         contrast = (thumbnail - mean).square().mean(1, keepdim=True).sqrt()
-        steps = [(grey[:, 1:] - grey[:, :-1]), (grey[:, :, 1:] - grey[:, :, :-1])]
-        roughness = sum(step.abs().mean((1, 2)) for step in steps)[:, None]
-        return torch.cat([(thumbnail - mean) / (contrast + 0.02), mean, contrast, (roughness + 1e-3).log()], 1)
+        within = pixels.square().mean((1, 2))[:, None] / 255**2 - thumbnail.square().mean(1, keepdim=True)
+        roughness = (within.clamp(min=0) + 1e-6).log()
+        return torch.cat([(thumbnail - mean) / (contrast + 0.02), mean, contrast, roughness], 1)
 
     @torch.no_grad()
     def fit(self, train: np.ndarray, dev: np.ndarray) -> "Familiar":
@@ -54,7 +57,7 @@ class Familiar(nn.Module):
         return self
 
     def _all(self, images: np.ndarray) -> np.ndarray:
-        blocks = [self.features(torch.from_numpy(block).float() / 255) for block in _spread(images)]
+        blocks = [self.features(torch.from_numpy(block).float()) for block in _spread(images)]
         return torch.cat(blocks).double().numpy()
 
 

@@ -33,9 +33,10 @@ class Portable(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, H) as of `images.square` -> calibrated probabilities (B, K), how unfamiliar each is (B,)."""
-        grey = pixels.float() / 255
-        logits = _logits(self.network, ((grey - self.mean) / self.std)[:, None])
-        return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.familiar(grey)
+        pixels = pixels.float()
+        images = pixels * (1 / (255 * self.std)) - self.mean / self.std  # two passes, not three
+        logits = _logits(self.network, images[:, None])
+        return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.familiar(pixels)
 
 
 def _logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:

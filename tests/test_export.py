@@ -74,7 +74,7 @@ def test_the_file_says_what_the_network_says_of_any_number_of_images(made, films
     probabilities, unfamiliar = OnnxModel(path).run(pixels)
     with torch.inference_mode():
         expected = calibration.apply(network(normalised(pixels))[0].numpy(), PLATT)
-        distance = check(torch.from_numpy(pixels).float() / 255)
+        distance = check(torch.from_numpy(pixels).float())
     assert np.abs(probabilities - expected).max() < 1e-5
     np.testing.assert_allclose(unfamiliar, distance, rtol=1e-4)
     assert probabilities.shape == (count, 2) and unfamiliar.shape == (count,)
@@ -144,10 +144,10 @@ def test_the_cells_are_means_of_equal_parts(size):
 def test_the_distance_is_that_of_scipy_and_one_in_a_hundred_of_dev_is_beyond(films):
     pixels = films[0]
     check = Familiar(SIZE).fit(pixels[:200], pixels[200:])
-    features = check.features(torch.from_numpy(pixels).float() / 255).double().numpy()
+    features = check.features(torch.from_numpy(pixels).float()).double().numpy()
     gaussian = LedoitWolf().fit(features[:200])
     expected = [mahalanobis(one, gaussian.location_, gaussian.precision_) ** 2 for one in features[200:]]
-    found = check(torch.from_numpy(pixels[200:]).float() / 255).numpy()
+    found = check(torch.from_numpy(pixels[200:]).float()).numpy()
     np.testing.assert_allclose(found, np.array(expected) / np.quantile(expected, 0.99), rtol=1e-3)
     assert (found > 1).sum() == 1
 
@@ -155,7 +155,7 @@ def test_the_distance_is_that_of_scipy_and_one_in_a_hundred_of_dev_is_beyond(fil
 def test_what_is_no_film_is_unfamiliar(films):
     check = Familiar(SIZE).fit(films[0][:200], films[0][200:])
     for kind, pictures in strangers.pictures(SIZE, 0).items():
-        assert (check(torch.from_numpy(pictures).float() / 255) > 1).float().mean() > 0.98, kind
+        assert (check(torch.from_numpy(pictures).float()) > 1).float().mean() > 0.98, kind
 
 
 def test_of_a_large_set_images_from_all_over_are_looked_at(monkeypatch, films):
@@ -168,7 +168,7 @@ def test_a_real_film_is_familiar_among_its_like_and_noise_is_not(real_films):
     pixels = real_films
     check = Familiar(64).fit(pixels[:400], pixels[400:600])
     rate = {
-        kind: float((check(torch.from_numpy(x).float() / 255) > 1).float().mean())
+        kind: float((check(torch.from_numpy(x).float()) > 1).float().mean())
         for kind, x in {"films": pixels[600:], **strangers.pictures(64, 0)}.items()
     }
     assert rate.pop("films") < 0.06
