@@ -9,6 +9,11 @@ from distill.onnx_model import Answer, OnnxModel
 STRANGE = "unlike the X-rays that this network was trained on: its answers mean little"
 
 
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or could not show, as Python writes it."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 class Table:
     """A block an image: each label, its probability, and whether that reaches the operating point."""
 
@@ -18,9 +23,9 @@ class Table:
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the block."""
-        print(path, file=self.out)
-        if answer.unfamiliar > 1:
-            print(f"  ! {STRANGE} ({answer.unfamiliar:.1f} times the limit)", file=self.out)
+        print(printable(path), file=self.out)
+        if not answer.familiar:
+            print(f"  ! {STRANGE} ({answer.unfamiliar:.2f} times the limit)", file=self.out)
         rows = zip(self.model.labels, answer.probabilities, answer.present, self.model.thresholds, strict=True)
         for label, probability, present, threshold in rows:
             decision = "PRESENT" if present else "absent "
@@ -42,39 +47,30 @@ class Json:
         thresholds = self.model.thresholds.tolist()
         rows = zip(self.model.labels, answer.probabilities, answer.present, thresholds, strict=True)
         findings = {
-            label: {
-                "probability": round(float(probability), 6),
-                "threshold": threshold,
-                "present": bool(present),
-            }
+            label: {"probability": round(float(probability), 6), "threshold": threshold, "present": bool(present)}
             for label, probability, present, threshold in rows
         }
-        found = {"image": path, "findings": findings, **familiarity(answer), "notice": self.model.facts["notice"]}
-        print(json.dumps(found, ensure_ascii=False), file=self.out)
+        found = {"image": path, "findings": findings, "unfamiliar": answer.unfamiliar, "familiar": answer.familiar}
+        print(json.dumps(found | {"notice": self.model.facts["notice"]}), file=self.out)  # ASCII: any terminal takes it
 
     def end(self) -> None:
         """Nothing holds for all of them."""
 
 
 class Csv:
-    """One line an image: of each label the probability and 1 or 0 for the decision."""
+    """One line an image: of each label the probability and 1 or 0 for the decision; text in quotes."""
 
     def __init__(self, model: OnnxModel, out: TextIO) -> None:
-        self.rows, self.notice = csv.writer(out, lineterminator="\n"), model.facts["notice"]
+        self.rows = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        self.notice = model.facts["notice"]
         columns = [column for label in model.labels for column in (label, f"{label} present")]
         self.rows.writerow(["image", *columns, "unfamiliar", "familiar", "notice"])
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the line."""
         pairs = zip(answer.probabilities, answer.present, strict=True)
-        found = [value for probability, present in pairs for value in (f"{probability:.6f}", int(present))]
-        known = familiarity(answer)
-        self.rows.writerow([path, *found, known["unfamiliar"], int(known["familiar"]), self.notice])
+        found = [value for probability, present in pairs for value in (round(float(probability), 6), int(present))]
+        self.rows.writerow([path, *found, answer.unfamiliar, int(answer.familiar), self.notice])
 
     def end(self) -> None:
         """Nothing holds for all of them."""
-
-
-def familiarity(answer: Answer) -> dict:
-    """How unlike the train images an image is, and whether that is still familiar."""
-    return {"unfamiliar": round(answer.unfamiliar, 3), "familiar": answer.unfamiliar <= 1}

@@ -42,9 +42,9 @@ class Bar:
         return f"[{filled:<{WIDTH}}] {self.done:,} of {self.total:,}, {rate:,.0f} {self.unit}s/s, {left:,.0f} s left"
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Out of the way of what the block prints."""
-        if sys.stdout.isatty():
+    def aside(self, *, error: bool = False) -> Iterator[None]:
+        """Out of the way of what the block prints, where that comes to the same terminal."""
+        if error or sys.stdout.isatty():
             self._clear()
         yield
 

@@ -14,7 +14,7 @@ from distill import explain, png
 
 EACH = 4  # cases of a kind
 WHAT = {
-    "best": "surest and right: findings to which the student gives the highest probability",
+    "best": "findings to which the student gives the highest probability",
     "worst": "furthest from the label: missed or imagined",
     "disagreeing": "where student and teacher differ most",
 }

@@ -4,6 +4,7 @@ B images of H × H pixels, K labels.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 from distill import images
 from distill.errors import BadInput
 
-NEEDED = {"labels": list, "size": int, "keep_aspect": bool, "mean": float, "threshold": dict, "notice": str}
+LARGEST = 8192  # pixels a side, as in schema.py: what a file says must not claim any amount of memory
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,23 @@ class Answer:
     present: np.ndarray  # (K,) of bools: at the threshold or above
     unfamiliar: float  # above 1: unlike the images that the network was trained on
 
+    @property
+    def familiar(self) -> bool:
+        """Whether the image is like those that the network was trained on."""
+        return self.unfamiliar <= 1
+
 
 class OnnxModel:
     """One file that the stages `export` or `quantise` wrote."""
 
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:
-        """Load it, to compute an image on so many threads. Raises BadInput if it is no model of this project."""
+        """Load it, to compute on so many threads, 0: all. Raises BadInput if it is no model of this project."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = threads, 4
         try:
             content = Path(path).read_bytes()  # from memory: a model's file may name no other file
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            self.facts = _facts(self.session.get_modelmeta().custom_metadata_map)
+            self.facts = _facts(self.session)
         except Exception as error:  # onnxruntime has a dozen kinds, below none of their own
             reason = str(getattr(error, "strerror", None) or error)
             raise BadInput(f"{path}: no exported network: {reason}; expected what `export` writes") from None
@@ -58,12 +64,27 @@ class OnnxModel:
         return Answer(probabilities[0], present, float(unfamiliar[0]))
 
 
-def _facts(metadata: dict[str, str]) -> dict:
-    """What stands in the metadata. Raises ValueError if something needed is missing or of another type."""
-    facts = {key: json.loads(text) for key, text in metadata.items()}
-    for key, kind in NEEDED.items():
-        if not isinstance(facts.get(key), kind):
-            raise ValueError(f"{key} is {facts.get(key)!r:.80} in its metadata, expected {kind.__name__}")
-    if set(facts["labels"]) != set(facts["threshold"]):
-        raise ValueError(f"thresholds for {sorted(facts['threshold'])}, expected some for {facts['labels']}")
+def _facts(session: onnxruntime.InferenceSession) -> dict:
+    """What stands in the metadata. Raises ValueError if something needed is missing, or no network can be so."""
+    facts = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
+    shapes = {node.name: node.shape for node in (*session.get_inputs(), *session.get_outputs())}
+    labels, thresholds, size = (facts.get(key) for key in ("labels", "threshold", "size"))
+    names = isinstance(labels, list) and all(isinstance(label, str) and label.isprintable() for label in labels)
+    _refuse(facts, "labels", names and labels and len(set(labels)) == len(labels))
+    _refuse(facts, "size", type(size) is int and 0 < size <= LARGEST and shapes.get("pixels", [])[1:] == [size, size])
+    _refuse(facts, "labels", shapes.get("probabilities", [])[1:] == [len(labels)])
+    _refuse(facts, "threshold", isinstance(thresholds, dict) and set(thresholds) == set(labels))
+    _refuse(facts, "threshold", all(map(_is_share, thresholds.values())))
+    _refuse(facts, "mean", _is_share(facts.get("mean")))
+    _refuse(facts, "keep_aspect", isinstance(facts.get("keep_aspect"), bool))
+    _refuse(facts, "notice", isinstance(facts.get("notice"), str) and facts["notice"].isprintable())
     return facts
+
+
+def _refuse(facts: dict, key: str, good: object) -> None:
+    if not good:
+        raise ValueError(f"{key} is {facts.get(key)!r:.80} in its metadata")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1

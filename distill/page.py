@@ -1,6 +1,7 @@
 """The report and the model card: templates filled with what the other stages wrote, and nothing else."""
 
 import base64
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,9 +54,10 @@ def table(cells: Table) -> str:
 
 def number(value: float | None, low: float | None = None, high: float | None = None, digits: int = 3) -> str:
     """A number with its interval, as text; a dash where there is none."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "–"
-    interval = "" if low is None or high is None else f" ({low:.{digits}f}–{high:.{digits}f})"
+    known = low is not None and high is not None and not math.isnan(low + high)
+    interval = "" if not known else f" ({low:.{digits}f}–{high:.{digits}f})"
     return f"{value:.{digits}f}{interval}"
 
 

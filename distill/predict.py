@@ -22,20 +22,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what the model says of every image; return 1 if one could not be read, else 0."""
     asked = parsed(arguments)
     model = OnnxModel(asked.model)
-    if asked.explain:
-        beside = {Path(path).stem: OnnxModel(path, threads=0) for path in [asked.model, *asked.beside]}
-        refuse_other_labels(beside, model)
-        explain.save(asked.explain, images.grey(asked.images[0]), beside)
-    paths, writer, failed = listed(asked.images), WRITERS[asked.format](model, sys.stdout), 0
+    beside, paths = side_by_side(asked.model, model, asked.beside), listed(asked.images)
+    failed = show(model, paths, WRITERS[asked.format](model, sys.stdout))
+    if asked.explain and not failed:
+        explain.save(asked.explain, images.grey(paths[0]), beside)
+    return 1 if failed else 0
+
+
+def show(model: OnnxModel, paths: list[str], writer: answers.Table | answers.Json | answers.Csv) -> int:
+    """Write what the model says of the images, on all cores and in their order; return how many could not be read."""
+    failed = 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with Bar(len(paths), "image") as bar:
         for path, found in zip(paths, ahead(partial(answer, model), paths, depth=cores), strict=True):
-            failed += isinstance(found, Exception)
-            with bar.aside():
-                tell(found) if isinstance(found, Exception) else writer.write(path, found)
+            error = isinstance(found, Exception)
+            failed += error
+            with bar.aside(error=error):
+                tell(found) if error else writer.write(path, found)
             bar.update()
     writer.end()
-    return 1 if failed else 0
+    return failed
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -47,10 +53,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     for name, what in {"json": "one object a line", "csv": "one line an image"}.items():
         formats.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="table", help=what)
     parser.add_argument("--explain", metavar="OUT.PNG", help="draw where the model saw what it says of the one image")
-    parser.add_argument("--beside", metavar="MODEL", nargs="+", default=[], help="in that picture, other models too")
+    parser.add_argument("--beside", metavar="MODEL", action="append", default=[], help="in that picture, another model")
     asked = parser.parse_args(arguments)
     if asked.explain and (len(asked.images) > 1 or asked.images[0] == "-" or Path(asked.images[0]).is_dir()):
         parser.error("--explain draws one image")
+    if asked.beside and not asked.explain:
+        parser.error("--beside goes with --explain")
     return asked
 
 
@@ -59,8 +67,8 @@ def listed(named: list[str]) -> list[str]:
     paths = []
     for name in named:
         if name == "-":
-            paths += [line for line in sys.stdin.read().splitlines() if line.strip()]
-        elif Path(name).is_dir():
+            paths += [line for line in sys.stdin.read().split("\n") if line.strip()]
+        elif os.path.isdir(name):  # noqa: PTH112 - which is False, too, for a name that no file can have
             paths += [str(Path(name, image)) for image in files.images(name)]
         else:
             paths.append(name)
@@ -72,6 +80,8 @@ def listed(named: list[str]) -> list[str]:
 def answer(model: OnnxModel, path: str) -> Answer | Exception:
     """What the model says of an image, or why it can say nothing."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
+            raise BadInput(f"{path}: found a pipe or a device, expected a file")
         return model.answer(path)
     except (BadInput, OSError) as error:
         return error
@@ -79,19 +89,31 @@ def answer(model: OnnxModel, path: str) -> Answer | Exception:
 
 def tell(error: Exception) -> None:
     """One line on standard error."""
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    print("error:", answers.printable(" ".join(str(error).split())), file=sys.stderr)
 
 
-def refuse_other_labels(models: dict[str, OnnxModel], model: OnnxModel) -> None:
-    """Raise BadInput unless all models answer to the same labels."""
-    for name, other in models.items():
-        if other.labels != model.labels:
-            raise BadInput(f"{name}: has the labels {other.labels}, expected {model.labels}")
+def side_by_side(path: str, model: OnnxModel, others: list[str]) -> dict[str, OnnxModel]:
+    """The models of one picture by their names. Raises BadInput if they are not alike, or are called alike."""
+    models = {Path(path).stem: model}
+    for other in others:
+        name, beside = Path(other).stem, OnnxModel(other, threads=0)
+        if name in models:
+            raise BadInput(f"{other}: found a second model called {name!r}, expected other names")
+        for key in ("labels", "keep_aspect"):
+            if beside.facts[key] != model.facts[key]:
+                raise BadInput(f"{other}: found {key} {beside.facts[key]}, expected {model.facts[key]} as in {path}")
+        models[name] = beside
+    return models
 
 
 if __name__ == "__main__":
+    sys.stdin.reconfigure(errors="surrogateescape")  # the names of files are any bytes
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         sys.exit(main())
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except (BadInput, OSError) as error:
         tell(error)
         sys.exit(2)

@@ -26,4 +26,7 @@ def read(path: str | Path, split: Split) -> np.ndarray:
         raise BadInput(f"{path}: no predictions: {error}; expected what `evaluate` writes") from None
     if list(table) != ["image", *split.names] or table["image"].tolist() != split.image_id.tolist():
         raise BadInput(f"{path}: of other images or labels than data/prepared.h5, expected what `evaluate` writes")
-    return table[split.names].to_numpy(float)
+    try:
+        return table[split.names].to_numpy(float)
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}; expected probabilities, as `evaluate` writes") from None

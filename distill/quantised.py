@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,16 @@ class _Reader(CalibrationDataReader):
         return None if block is None else {"pixels": block}
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without its advice to make a pass over the model that `export` has made already."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def quantised(path: str | Path, images: np.ndarray) -> onnx.ModelProto:
     """The model at `path` with convolutions and pooling in 8 bits; the ranges of what lies between are those that
     `images` (N, H, H) uint8 lead to, the weights have a scale for each channel (onnxruntime's static quantisation).
@@ -29,8 +40,7 @@ def quantised(path: str | Path, images: np.ndarray) -> onnx.ModelProto:
     What stands before the first convolution and after the last pooling stays in float32.
     """
     blocks = (images[first : first + BLOCK] for first in range(0, len(images), BLOCK))
-    logging.getLogger().setLevel(logging.ERROR)  # it advises a pass over the model that export has made already
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _quietly():
         full, out = shutil.copy(path, folder), Path(folder, "small.onnx")  # it writes beside what it reads
         quantize_static(
             full,

@@ -6,7 +6,7 @@ import pandas as pd
 
 from distill.page import Table, number
 
-ENDS = ("_low", "high")  # of an interval's names
+ENDS = ("_low", "_high")  # of the names of an interval
 NETWORKS = ("teacher", "assistant", "student")
 
 
@@ -43,7 +43,10 @@ def by_label(scores: dict[str, dict]) -> Table:
 
 def of_controls(controls: dict) -> Table:
     """A row for each control and network."""
-    scores, names = ("auroc", "average_precision", "f1"), [name for name in controls["auroc"] if name[-4:] not in ENDS]
+    scores, names = (
+        ("auroc", "average_precision", "f1"),
+        [name for name in controls["auroc"] if not name.endswith(ENDS)],
+    )
     body = [[name.replace("_", " "), *(number(controls[score].get(name)) for score in scores)] for name in names]
     return [["", "AUROC", "average precision", "F1"], *body]
 
@@ -79,21 +82,27 @@ def _of_run(row: pd.Series) -> list[str]:
 
 def gain(ablation: Table | None) -> str:
     """Whether the student is better for being taught, as far as that was measured."""
-    if ablation is None:
+    head, *rows = ablation or [[]]
+    told = [
+        f"{', '.join(f'{name} {value}' for name, value in zip(head[:-4], row[:-4], strict=True))}, {row[-4]}: {row[-1]}"
+        for row in rows
+        if row[-1] != "–"
+    ]
+    if not told:
         return "Whether the student is better for being taught was not measured for this study."
-    told = [f"{row[0]}, {row[-4]}: {row[-1]}" for row in ablation[1:] if row[-1] != "–"]
-    return f"Gain over a student that is not taught ({ablation[0][0]}): " + "; ".join(told) + "."
+    return f"Gain over a student that is not taught: {'; '.join(told)}."
 
 
 def summary(scores: dict[str, dict], latency: dict, export: dict) -> str:
     """The result in two sentences."""
-    student, teacher, fastest = scores["student"], scores["teacher"], latency["faster_student"]
-    size = export["int8" if fastest.endswith("int8") else "float32"]["bytes"]
+    student, teacher = scores["student"], scores["teacher"]
+    small = f"{student['parameters']:,} parameters and {export['float32']['bytes'] / 1000:,.0f} kB"
+    films = f"{student['images']:,} images of {student['patients']:,} patients"
+    times = [f"{latency[name]['p50_ms']:.2f}" for name in ("student", "teacher")]
     return (
-        f"The student, {student['parameters']:,} parameters and {size / 1000:,.0f} kB, reaches a macro AUROC of "
-        f"{_macro(student['auroc'])} on {student['images']:,} images of {student['patients']:,} patients, its teacher "
-        f"of {teacher['parameters']:,} parameters {_macro(teacher['auroc'])}. One image takes the student "
-        f"{latency[fastest]['p50_ms']:.2f} ms on one thread of a CPU, the teacher {latency['teacher']['p50_ms']:.2f}."
+        f"The student, {small}, reaches a macro AUROC of {_macro(student['auroc'])} on {films}, its teacher of "
+        f"{teacher['parameters']:,} parameters {_macro(teacher['auroc'])}. "
+        f"One image takes the student {times[0]} ms on one thread of a CPU, the teacher {times[1]}."
     )
 
 
@@ -127,8 +136,8 @@ def unfamiliar(export: dict) -> str:
 def timed(latency: dict) -> str:
     """What the times are of."""
     return (
-        f"Times: median (99th percentile) of one image on one thread of {latency['machine']}, of the exported files; "
-        "they differ from run to run."
+        f"Times: median (99th percentile, of few images nearly the greatest) of one image on one thread of "
+        f"{latency['machine']}, of the exported files; they differ from run to run."
     )
 
 
@@ -141,4 +150,7 @@ def _time(found: dict) -> str:
 
 
 def _gain(row: pd.Series) -> str:
-    return "–" if pd.isna(row["gain"]) else f"{row['gain']:+.3f} ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
+    if pd.isna(row["gain"]):
+        return "–"
+    interval = "" if pd.isna(row["gain_low"]) else f" ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
+    return f"{row['gain']:+.3f}{interval}"

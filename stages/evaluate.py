@@ -10,6 +10,7 @@ data/predictions/<name>.csv, what it said of each image of test.
 
 import sys
 
+import numpy as np
 from scipy.special import expit
 
 from distill import calibration, figures, inference, metrics, predictions, runtime, weights
@@ -32,6 +33,7 @@ def main(name: str) -> None:
     answers = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
     uncalibrated = expit(test_logits)
     thresholds = metrics.thresholds(dev.split.labels, on_dev)
+    thresholds = np.floor(thresholds * 1e6) / 1e6  # as they are written: who reads them must decide the same
     scores = report(
         **answers,
         uncalibrated=uncalibrated,

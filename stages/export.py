@@ -22,10 +22,10 @@ def main(name: str) -> None:
     network, header = weights.load(f"data/models/{name}.safetensors", split=train)
     familiar = Familiar(train.size).fit(train.images, dev.images)
     scores = read_json(f"metrics/{name}.json")
-    if list(scores.get("threshold", {})) != header.labels:
-        raise BadInput(
-            f"metrics/{name}.json: no threshold for each of {header.labels}; expected what `evaluate` writes"
-        )
+    missing = [key for key in TOLD if key not in scores]
+    if missing or list(scores.get("threshold", {})) != header.labels:
+        found = f"no {missing[0]}" if missing else f"no threshold for each of {header.labels}"
+        raise BadInput(f"metrics/{name}.json: found {found}; expected what `evaluate` writes")
     facts = asdict(header) | {"keep_aspect": p.data.keep_aspect, "threshold": scores["threshold"]}
     facts |= {"test": {key: scores[key] for key in TOLD}, "notice": portable.NOTICE, "made_by": "Rayling"}
     model = portable.exported(portable.Portable(network, header, familiar), size=train.size)

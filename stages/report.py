@@ -6,6 +6,7 @@ Nothing is computed here. Reads metrics/, plots/ and params.yaml, writes plots/r
 import io
 from pathlib import Path
 
+from jinja2 import TemplateError
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
@@ -13,6 +14,7 @@ from distill import commit, page, params, telling
 from distill.atomic import atomic, read_json
 from distill.errors import BadInput
 
+WRONG = (KeyError, TypeError, AttributeError, StopIteration, ValueError, TemplateError)  # of reports of another kind
 WRITTEN = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
 
 
@@ -20,13 +22,17 @@ def main() -> None:
     """Fill both templates with the same facts."""
     try:
         found = facts()
-    except (KeyError, TypeError, AttributeError) as error:
+        texts = {path: page.filled(template, found) for template, path in WRITTEN.items()}
+    except BadInput:
+        raise
+    except WRONG as error:
+        what = f"{type(error).__name__} {error}"
         raise BadInput(
-            f"metrics/: a report lacks {error}; expected those that the stages of this study write"
+            f"metrics/, plots/ablation/: found {what}; expected what the stages of this study write"
         ) from None
-    for template, path in WRITTEN.items():
+    for path, text in texts.items():
         with atomic(path) as partial:
-            partial.write_text(page.filled(template, found), encoding="utf-8")
+            partial.write_text(text, encoding="utf-8")
 
 
 def facts() -> dict:

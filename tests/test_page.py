@@ -47,7 +47,14 @@ def test_an_ablation_is_told_of_its_own_study_alone(tmp_path):
     assert head == ["learn_from", "metric", "runs", "mean", "gain over the student alone"]
     assert taught == ["teacher", "AUROC", "5", "0.870 (0.860–0.880)", "+0.010 (-0.010 to +0.030)"]
     assert untaught[-1] == "–"
-    assert "teacher, AUROC: +0.010 (-0.010 to +0.030)" in telling.gain([head, taught, untaught])
+    assert "learn_from teacher, AUROC: +0.010 (-0.010 to +0.030)" in telling.gain([head, taught, untaught])
+    assert "was not measured" in telling.gain([head, untaught]) and "was not measured" in telling.gain(None)
+    once = row | {"temperature": 20, "low": None, "high": None, "gain_low": None, "gain_high": None}
+    columns = ["study", "learn_from", "temperature", *list(row)[2:]]
+    pd.DataFrame([once, once | {"temperature": 30}])[columns].to_csv(path, index=False)
+    head, *rows = telling.of_ablation(path, "phantom")
+    assert rows[0] == ["teacher", "20", "AUROC", "5", "0.870", "+0.010"]
+    assert "learn_from teacher, temperature 30, AUROC: +0.010." in telling.gain([head, *rows])
     pd.DataFrame([row]).drop(columns="study").to_csv(path, index=False)
     assert telling.of_ablation(path, "phantom") is None
 

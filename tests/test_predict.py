@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -95,7 +97,7 @@ def test_json_and_csv_say_the_same_in_the_order_of_the_names(folder):
 def test_what_can_not_be_read_is_told_and_the_others_go_on(folder):
     done = predict(folder, "student.onnx", "films/a.png", "broken.png", "absent.png", "films/d.jpg", "--csv")
     assert done.returncode == 1
-    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == ["films/a.png", "films/d.jpg"]
+    assert [row[0] for row in csv.reader(io.StringIO(done.stdout))][1:] == ["films/a.png", "films/d.jpg"]
     lines = done.stderr.splitlines()
     assert (
         len(lines) == 2 and "broken.png: found another format" in lines[0] and "absent.png: found No such" in lines[1]
@@ -114,7 +116,6 @@ def test_a_list_on_standard_input_is_taken(folder):
         (["broken.png", "films"], "broken.png: no exported network"),
         (["student.onnx", "poor"], "poor: found no image, expected PNG"),
         (["student.onnx", "-"], "-: found no image"),
-        (["student.onnx", "broken.png", "--explain", "x.png"], "broken.png: found another format"),
         (
             ["student.onnx", "films/a.png", "--explain", "no/such/folder.txt/x.png", "--beside", "absent.onnx"],
             "absent.onnx",
@@ -125,6 +126,79 @@ def test_what_is_wrong_is_told_in_one_line(folder, arguments, said):
     done = predict(folder, *arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"error: {said}") and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_what_can_not_be_read_is_not_explained(folder):
+    done = predict(folder, "student.onnx", "broken.png", "--explain", "nothing.png")
+    assert done.returncode == 1 and done.stderr.startswith("error: broken.png: found another format")
+    assert not (folder / "nothing.png").exists()
+
+
+def test_of_two_models_beside_each_other_none_is_lost(folder):
+    (folder / "other").mkdir(exist_ok=True)
+    shutil.copy(folder / "teacher.onnx", folder / "other/student.onnx")
+    done = predict(folder, "student.onnx", "films/a.png", "--explain", "x.png", "--beside", "other/student.onnx")
+    assert done.returncode == 2 and "other/student.onnx: found a second model called 'student'" in done.stderr
+    alone = predict(folder, "student.onnx", "films/a.png", "--beside", "teacher.onnx")
+    assert alone.returncode == 2 and "--beside goes with --explain" in alone.stderr
+
+
+@pytest.mark.parametrize("name", [b"b\xff.png", b"e\x1b]0;x\x07\nf.png", b"c\rr.png", "Ж.png".encode()])
+def test_a_name_of_any_bytes_is_read_and_forges_no_line(folder, name):
+    path = os.fsencode(folder) + b"/" + name
+    shutil.copy(folder / "films/a.png", path)
+    done = predict(folder, "student.onnx", path, "films/a.png", LC_ALL="C.UTF-8")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout and len(done.stdout.splitlines()) == len(
+        predict(folder, "student.onnx", "films/d.jpg", "films/a.png").stdout.splitlines()
+    )
+    rows = list(csv.reader(io.StringIO(predict(folder, "student.onnx", path, "films/a.png", "--csv").stdout)))
+    assert len(rows) == 3
+    told = predict(folder, "student.onnx", path, "films/a.png", "--json").stdout.splitlines()
+    assert os.fsencode(json.loads(told[0])["image"]) == path
+
+
+def test_a_pipe_and_a_name_that_no_file_can_have_are_told_and_the_others_go_on(folder):
+    os.mkfifo(folder / "pipe.png")
+    done = predict(folder, "student.onnx", "pipe.png", "x" * 300, "films/a.png", "--csv")
+    (folder / "pipe.png").unlink()
+    assert done.returncode == 1 and len(done.stdout.splitlines()) == 2
+    assert "pipe.png: found a pipe" in done.stderr and done.stderr.count("\n") == 2
+
+
+def test_who_has_seen_enough_may_leave(folder):
+    command = f"{sys.executable} -m distill.predict student.onnx {'films ' * 50} --json | head -1"
+    about = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, **about)
+    assert done.stderr == "" and done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"labels": []},
+        {"labels": ["a"], "threshold": {"a": 0.5}},
+        {"labels": ["a", "a"]},
+        {"labels": ["a\x1b[31m", "b"], "threshold": {"a\x1b[31m": 0.5, "b": 0.5}},
+        {"threshold": {"left, the": "0.5", "naïve": 0.5}},
+        {"threshold": {"left, the": float("nan"), "naïve": 0.5}},
+        {"threshold": {"left, the": [0.5], "naïve": 0.5}},
+        {"size": 200000},
+        {"size": True},
+        {"size": 0},
+        {"size": 31},
+        {"mean": float("nan")},
+        {"mean": 50.0},
+        {"keep_aspect": "no"},
+    ],
+    ids=str,
+)
+def test_no_word_of_a_hostile_model_is_believed(folder, fact):
+    model = onnx.load(folder / "student.onnx")
+    portable.save(folder / "hostile.onnx", model, OnnxModel(folder / "student.onnx").facts | fact)
+    done = predict(folder, "hostile.onnx", "films/a.png")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: hostile.onnx: no exported network") and done.stderr.count("\n") == 1
 
 
 def test_two_images_can_not_be_explained_in_one_picture(folder):

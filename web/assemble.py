@@ -28,12 +28,15 @@ export default module.exports;
 
 
 def assemble(model: Path, site: Path) -> None:
-    """Write the folder `site` anew, which then needs nothing else. Raises OSError if something is missing."""
+    """Write the folder `site` anew, whole or not at all. Raises OSError if something is missing or the disk is full."""
+    partial = site.with_name(f".{site.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(WEB / "page", partial)
+    shutil.copy(WEB / "serve.py", partial)
+    shutil.copy(model, partial / "model.onnx")
+    _vendor(partial / "vendor")
     shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(WEB / "page", site)
-    shutil.copy(WEB / "serve.py", site)
-    shutil.copy(model, site / "model.onnx")
-    _vendor(site / "vendor")
+    partial.rename(site)
 
 
 def _vendor(vendor: Path) -> None:
@@ -62,7 +65,8 @@ def main(model: str) -> None:
     try:
         assemble(Path(model), WEB / "site")
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}; `npm ci --prefix web` installs what the page needs")
+        missing = "" if PACKAGES.is_dir() else "; `npm ci --prefix web` installs what the page needs"
+        sys.exit(f"{error.filename}: {error.strerror}{missing}")
 
 
 if __name__ == "__main__":

@@ -37,10 +37,12 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
     return ThreadingHTTPServer((HOST, port), partial(handler, directory=str(folder)))
 
 
-def main(port: int) -> None:
+def main(port: str) -> None:
     """Serve until Ctrl-C."""
     try:
-        page = server(FOLDER, port)
+        page = server(FOLDER, int(port))
+    except (ValueError, OverflowError):
+        sys.exit(f"port {port}: expected a number from 0 to 65535")
     except OSError as error:
         sys.exit(f"port {port}: {error.strerror}; choose another")
     print(f"http://{HOST}:{page.server_port}/ (Ctrl-C ends)", flush=True)
@@ -51,4 +53,4 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
+    main(sys.argv[1] if len(sys.argv) > 1 else "8000")
