@@ -29,8 +29,8 @@ BELOW_TEMPERATURE = {
     "curves",
     "report",
 }
-EXPORTED = {"export@student", "quantise", "latency", "report"}
-BELOW_STUDENT = EXPORTED | {"check", "train_student", "evaluate@student", "cases", "controls", "curves"}
+SHIPPED = {"export@assistant", "export@student", "quantise", "latency", "cases", "report"}  # to the user
+BELOW_STUDENT = SHIPPED - {"export@assistant"} | {"check", "train_student", "evaluate@student", "controls", "curves"}
 BELOW_LESSON = BELOW_STUDENT | {"dump_both"}
 EVERYTHING = BELOW_TEMPERATURE | {
     "check_backbones",
