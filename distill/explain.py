@@ -1,6 +1,6 @@
 """The picture of an answer: the film, and for each finding where one or two networks saw it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +33,21 @@ def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
     found = {name: falls(model, model.pixels(image)) for name, model in models.items()}
     first = next(iter(models.values()))
     film = Image.fromarray(images.square(image, size=SIDE, keep_aspect=first.facts["keep_aspect"]))
-    rows = _rows(found, models)
-    width, height = (SIDE + MARGIN) * (1 + len(found)) + MARGIN, (SIDE + HEAD) * len(rows) + MARGIN
+    return _pasted(
+        [
+            {first.labels[label]: film}
+            | {f"{name}: {said[label]:.0%}": overlay(film, heat[label]) for name, (said, heat) in found.items()}
+            for label in _rows(found, models)
+        ]
+    )
+
+
+def _pasted(rows: Sequence[Mapping[str, Image.Image]]) -> Image.Image:
+    """Squares on one sheet, a row each, below their titles."""
+    width, height = (SIDE + MARGIN) * len(rows[0]) + MARGIN, (SIDE + HEAD) * len(rows) + MARGIN
     picture = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
-    for row, label in enumerate(rows):
-        panels = {first.labels[label]: film}
-        panels |= {f"{name}: {said[label]:.0%}": overlay(film, heat[label]) for name, (said, heat) in found.items()}
+    for row, panels in enumerate(rows):
         for column, (title, panel) in enumerate(panels.items()):
             left, top = MARGIN + column * (SIDE + MARGIN), row * (SIDE + HEAD) + HEAD
             picture.paste(panel, (left, top))

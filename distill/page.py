@@ -1,12 +1,15 @@
 """The report and the model card: templates filled with what the other stages wrote, and nothing else."""
 
 import base64
+import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from distill.errors import BadInput
 
@@ -24,6 +27,7 @@ def filled(name: str, facts: dict) -> str:
         keep_trailing_newline=True,
     )
     helpers = {"picture": picture, "rows": rows, "table": table}
+    environment.filters["plain"] = plain
     return environment.get_template(name).render(facts | helpers)
 
 
@@ -31,25 +35,31 @@ def picture(path: str, what: str) -> Markup:
     """An image of the page's own: no file beside it is needed. Raises BadInput if it is not there."""
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}, expected a picture that a stage draws") from None
-    if not content.startswith(b"\x89PNG"):
-        raise BadInput(f"{path}: found no PNG, expected a picture that a stage draws")
+        Image.open(io.BytesIO(content), formats=["PNG"]).verify()
+    except (OSError, SyntaxError) as error:  # pillow calls a damaged PNG a SyntaxError
+        raise BadInput(f"{path}: no PNG: {error}; expected a picture that a stage draws") from None
     content = base64.b64encode(content).decode()
     return Markup('<img loading="lazy" alt="{}" src="data:image/png;base64,{}">').format(what, content)
 
 
 def rows(cells: Table) -> Markup:
-    """A table in HTML."""
+    """A table in HTML; the first cell of a row is its name."""
     head, *body = cells
-    lines = [_row(head, "th"), *(_row(row, "td") for row in body)]
-    return Markup('<div class="scroll"><table>\n{}\n</table></div>').format(Markup("\n").join(lines))
+    top = _row(_cells('<th scope="col">{}</th>', head))
+    lines = [_row(_cells('<th scope="row">{}</th>', row[:1]) + _cells("<td>{}</td>", row[1:])) for row in body]
+    rest = Markup("\n").join(lines)
+    return Markup('<div class="scroll"><table>\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table></div>').format(top, rest)
 
 
 def table(cells: Table) -> str:
     """A table in Markdown."""
-    head, *body = [[str(cell).replace("|", "\\|") for cell in row] for row in cells]
+    head, *body = [[plain(cell) for cell in row] for row in cells]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *body])
+
+
+def plain(text: str) -> str:
+    """A text on one line as Markdown that shows it as it is, whatever stands in it."""
+    return re.sub(r"[\\`*~\[\]<>|&#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(str(text).split()))
 
 
 def number(value: float | None, low: float | None = None, high: float | None = None, digits: int = 3) -> str:
@@ -61,6 +71,9 @@ def number(value: float | None, low: float | None = None, high: float | None = N
     return f"{value:.{digits}f}{interval}"
 
 
-def _row(cells: Sequence[str], tag: str) -> Markup:
-    inside = Markup("").join(Markup("<{0}>{1}</{0}>").format(tag, cell) for cell in cells)
-    return Markup("<tr>{}</tr>").format(inside)
+def _row(cells: Markup) -> Markup:
+    return Markup("<tr>{}</tr>").format(cells)
+
+
+def _cells(element: str, texts: Sequence[str]) -> Markup:
+    return Markup("").join(Markup(element).format(text) for text in texts)

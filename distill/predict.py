@@ -23,10 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parsed(arguments)
     model = OnnxModel(asked.model)
     beside, paths = side_by_side(asked.model, model, asked.beside), listed(asked.images)
-    failed = show(model, paths, WRITERS[asked.format](model, sys.stdout))
-    if asked.explain and not failed:
+    if asked.explain and not isinstance(answer(model, paths[0]), Exception):
+        # before a word is printed: who reads the words may leave at any of them
         explain.save(asked.explain, images.grey(paths[0]), beside)
-    return 1 if failed else 0
+    return 1 if show(model, paths, WRITERS[asked.format](model, sys.stdout)) else 0
 
 
 def show(model: OnnxModel, paths: list[str], writer: answers.Table | answers.Json | answers.Csv) -> int:

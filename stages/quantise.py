@@ -24,25 +24,36 @@ SEED = 0  # of the bootstrap and of what no X-ray is
 
 def main() -> None:
     """Quantise on train, judge on test."""
-    images = prepared.read("data/prepared.h5", "train").images
     test, full = Batches("data/prepared.h5", "test", device=runtime.start(SEED)), OnnxModel(FULL, threads=0)
     if full.labels != test.split.names:
         raise BadInput(f"{FULL}: of labels {full.labels}, expected {test.split.names} as in the prepared data")
-    network, header = weights.load("data/models/student.safetensors", split=test.split)
-    network.to(test.device)
+    trained = probabilities(test)
+    quantise(full)
+    report = {"opset": portable.OPSET, "images": len(test)}
+    for name, path in {"float32": FULL, "int8": SMALL}.items():
+        said, _ = over(OnnxModel(path, threads=0), test.split.images)
+        report[name] = {"bytes": path.stat().st_size} | compared(test.split, said, trained=trained)
+    write_json("metrics/export.json", report | {"unfamiliar": rates(full, test.split.images)})
+
+
+def quantise(full: OnnxModel) -> None:
+    """Write the 8-bit file. It says all that the other does but its scores: its own stand in metrics/export.json."""
+    images = prepared.read("data/prepared.h5", "train").images
     examples = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
-    # without the scores of the other file; its own stand in metrics/export.json
     facts = {key: fact for key, fact in full.facts.items() if key != "test"}
     portable.save(SMALL, quantised.quantised(FULL, examples), facts)
 
-    trained = calibration.apply(inference.logits(network, test), header.platt)
-    said = {path: over(OnnxModel(path, threads=0), test.split.images) for path in (FULL, SMALL)}
-    report = {"opset": portable.OPSET, "images": len(test)}
-    for name, path in {"float32": FULL, "int8": SMALL}.items():
-        report[name] = {"bytes": path.stat().st_size} | compared(test.split, said[path][0], trained=trained)
-    strange = {name: over(full, pictures)[1] for name, pictures in strangers.pictures(header.size, SEED).items()}
-    rates = {name: float((values > 1).mean()) for name, values in {"test": said[FULL][1], **strange}.items()}
-    write_json("metrics/export.json", report | {"unfamiliar": rates})
+
+def probabilities(test: Batches) -> np.ndarray:
+    """What the network that was trained says of all images, (N, K)."""
+    network, header = weights.load("data/models/student.safetensors", split=test.split)
+    return calibration.apply(inference.logits(network.to(test.device), test), header.platt)
+
+
+def rates(model: OnnxModel, test: np.ndarray) -> dict[str, float]:
+    """The share of test (N, H, H), and of each kind of pictures that show no chest, that is called unfamiliar."""
+    pictures = {"test": test} | strangers.pictures(model.size, SEED)
+    return {kind: float((over(model, shown)[1] > 1).mean()) for kind, shown in pictures.items()}
 
 
 def over(model: OnnxModel, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

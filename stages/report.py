@@ -15,6 +15,25 @@ from distill.atomic import atomic, read_json
 from distill.errors import BadInput
 
 WRONG = (KeyError, TypeError, AttributeError, StopIteration, ValueError, TemplateError)  # of reports of another kind
+PARAMETERS = (
+    "study",
+    "temperature",
+    "learn_from",
+    "seed",
+    "student_seed",
+    "compute",
+    "data",
+    "balance",
+    "views",
+    "cached_views",
+    "features",
+    "softening",
+    "teacher",
+    "assistant",
+    "student",
+    "phantom",
+)
+REPORTS = ("prepare", "controls", "export", "latency")
 WRITTEN = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
 
 
@@ -37,50 +56,37 @@ def main() -> None:
 
 def facts() -> dict:
     """All that the templates ask for."""
-    p = params.read(
-        "study",
-        "temperature",
-        "learn_from",
-        "seed",
-        "student_seed",
-        "compute",
-        "data",
-        "balance",
-        "views",
-        "cached_views",
-        "features",
-        "softening",
-        "teacher",
-        "assistant",
-        "student",
-    )
-    read = {name: read_json(f"metrics/{name}.json") for name in ("prepare", "controls", "export", "latency")}
+    p = vars(params.read(*PARAMETERS))
+    if p["study"] != "phantom":
+        del p["phantom"]  # says how the films of that study are rendered
+    shown = {key: p[key] for key in ("study", "temperature", "learn_from")}
+    shown |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": written(p)}
+    return shown | measured() | compared(p["study"]) | {"commit": commit.told()}
+
+
+def measured() -> dict:
+    """What stands in metrics/."""
+    prepare, controls, export, latency = (read_json(f"metrics/{name}.json") for name in REPORTS)
     scores = {name: read_json(f"metrics/{name}.json") for name in telling.NETWORKS}
-    ablation = telling.of_ablation(Path("plots/ablation/table.csv"), p.study)
-    files = telling.of_files(read["export"])
     return {
-        "study": p.study,
-        "temperature": p.temperature,
-        "learn_from": p.learn_from,
-        "size": p.data.size,
-        "labels": p.data.labels,
         "student": scores["student"],
-        "summary": telling.summary(scores, read["latency"], read["export"]),
-        "census": telling.census(read["prepare"]),
-        "left_out": telling.left_out(read["prepare"]),
-        "networks": telling.of_networks(scores, read["latency"], read["export"]),
+        "summary": telling.summary(scores, latency, export),
+        "census": telling.census(prepare),
+        "left_out": telling.left_out(prepare),
+        "networks": telling.of_networks(scores, latency, export),
         "by_label": telling.by_label(scores),
-        "controls": read["controls"],
-        "control_scores": telling.of_controls(read["controls"]),
-        "files": files,
-        "files_told": ", ".join(f"`data/models/{row[0]}` ({row[1]} bytes)" for row in files[1:]),
-        "unfamiliar": telling.unfamiliar(read["export"]),
-        "timed": telling.timed(read["latency"]),
-        "ablation": ablation,
-        "gain": telling.gain(ablation),
-        "commit": commit.told(),
-        "parameters": written(vars(p)),
+        "controls": controls,
+        "control_scores": telling.of_controls(controls),
+        "files": telling.of_files(export),
+        "unfamiliar": telling.unfamiliar(export),
+        "timed": telling.timed(latency),
     }
+
+
+def compared(study: str) -> dict:
+    """What stands in plots/ablation, if it is of this study."""
+    ablation = telling.of_ablation(Path("plots/ablation/table.csv"), study)
+    return {"ablation": ablation, "gain": telling.gain(ablation)}
 
 
 def written(parameters: dict) -> str:

@@ -193,6 +193,8 @@ def harmed():
                 foreign = file == PREPARED and name in UNAWARE.get(harm, ())
                 weights = harm in (flipped_in_ids, of_another_study) and file.endswith(".safetensors")
                 told = (deleted, emptied, of_other_labels) if file == "metrics/student.json" else (deleted, emptied)
+                told += (cut,) if not file.startswith("plots/training/") else ()  # a shorter curve is one, too
+                told += (flipped_in_header,) if file.endswith(".png") else ()
                 text = harm not in told and file.endswith((".json", ".csv", ".png", ".onnx"))
                 said = harm is of_other_labels and "controls" in file
                 if not (foreign or weights or text or said):

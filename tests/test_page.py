@@ -1,10 +1,17 @@
 """`page` and `telling`: what the report and the model card say, and that a hostile name says nothing else."""
 
+import re
 import subprocess
+from html import unescape
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from markupsafe import Markup
+from PIL import Image
 
 from distill import commit, page, telling
 from distill.errors import BadInput
@@ -15,7 +22,8 @@ HOSTILE = "<script>alert('x')</script> & | \""
 def test_in_html_every_cell_is_text():
     shown = page.rows([["", HOSTILE], [HOSTILE, "1"]])
     assert isinstance(shown, Markup) and "<script" not in shown and shown.count("&lt;script&gt;") == 2
-    assert shown.count("<tr>") == 2 and shown.count("<th>") == 2 and shown.count("<td>") == 2
+    assert shown.count("<tr>") == 2 and shown.count("<td>") == 1
+    assert shown.count('<th scope="col">') == 2 and shown.count('<th scope="row">') == 1
 
 
 def test_a_table_in_markdown_keeps_its_columns():
@@ -23,9 +31,23 @@ def test_a_table_in_markdown_keeps_its_columns():
     assert lines == ["|  | a\\|b |", "| --- | --- |", "| c | d |"]
 
 
+@given(
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]) | st.sampled_from("_*`[]<>|&#~\\!()"))
+)
+def test_in_markdown_a_name_is_shown_as_it_is(name):
+    shown = MarkdownIt("gfm-like", {"linkify": False}).render(f"For {page.plain(name)}, x")
+    assert unescape(re.sub("<.*?>", "", shown)).strip() == " ".join(f"For {' '.join(name.split())}, x".split())
+    assert re.findall("<.*?>", shown) == ["<p>", "</p>"]
+
+
 def test_a_picture_is_in_the_page_or_is_told(tmp_path):
     (tmp_path / "no.png").write_bytes(b"GIF89a")
-    for name in ("absent.png", "no.png"):
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    assert "data:image/png;base64," in page.picture(str(tmp_path / "whole.png"), "what")
+    (tmp_path / "cut.png").write_bytes(whole[:-20])
+    (tmp_path / "flipped.png").write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    for name in ("absent.png", "no.png", "cut.png", "flipped.png"):
         with pytest.raises(BadInput, match=name):
             page.picture(str(tmp_path / name), "what")
 
