@@ -39,7 +39,7 @@ def falls(name: str, test: prepared.Split, device: torch.device) -> Callable:
 
     @torch.inference_mode()
     def ask(pixels: np.ndarray) -> np.ndarray:
-        grey = torch.from_numpy(pixels).to(device)[:, None].float() / 255
+        grey = torch.tensor(pixels).to(device)[:, None].float() / 255
         logits, _ = network((grey - header.mean) / header.std)
         return calibration.apply(logits.cpu().numpy(), header.platt)
 
