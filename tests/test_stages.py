@@ -152,6 +152,12 @@ def test_the_readme_is_finished_and_names_only_files_that_exist():
         assert (ROOT / name).exists(), name
 
 
+def test_the_readme_shows_every_module_its_place():
+    house = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The house")[2]
+    places = set(re.findall(r"\w+", house))
+    assert not {path.stem for path in (ROOT / "distill").glob("[!_]*.py")} - places
+
+
 def test_the_task_for_skypilot_has_the_keys_that_it_documents():
     task = yaml.safe_load((ROOT / "sky.yaml").read_text(encoding="utf-8"))
     assert set(task) <= {"name", "resources", "workdir", "num_nodes", "envs", "secrets", "file_mounts", "setup", "run"}
