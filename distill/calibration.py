@@ -43,8 +43,8 @@ def _fit(truth, logit):
     # A target between 0 and 1 is a row twice: as a positive of weight t and as a negative of weight 1 - t.
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)  # C without end is no penalty
     model.fit(np.tile(logit, 2)[:, None], np.repeat([1, 0], len(logit)), np.concatenate([target, 1 - target]))
-    # BLAS computes otherwise on another CPU: without its last digits the weights have the same bytes there
-    scale, shift = float(f"{model.coef_.item():.9g}"), round(model.intercept_.item(), 9)
+    # BLAS rounds otherwise on another CPU: without its last digits the two mostly agree there (+ 0: no -0.0)
+    scale, shift = float(f"{model.coef_.item():.9g}"), round(model.intercept_.item(), 9) + 0.0
     # Dev ranks this label no better than chance. A scale below 0 would turn the ranking round and one of 0 would
     # tie everything: AUROC would be another one after calibration, and a network that failed would look mended.
     return (scale, shift) if scale > 0 else IDENTITY

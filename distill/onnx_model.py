@@ -15,6 +15,7 @@ from PIL import Image
 from distill import images
 from distill.errors import BadInput
 
+KINDS = {"pixels": "tensor(uint8)", "probabilities": "tensor(float)", "unfamiliar": "tensor(float)"}
 LARGEST = 8192  # pixels a side, as in schema.py: what a file says must not claim any amount of memory
 
 
@@ -60,6 +61,8 @@ class OnnxModel:
     def answer(self, path: str | Path) -> Answer:
         """What it says of an image on disk. Raises BadInput or OSError if that can't be read."""
         probabilities, unfamiliar = self.run(self.pixels(images.grey(path))[None])
+        if not np.isfinite([*probabilities[0], *unfamiliar]).all():
+            raise BadInput(f"{path}: the network answers with what is no number, expected probabilities")
         present = probabilities[0] >= self.thresholds
         return Answer(probabilities[0], present, float(unfamiliar[0]))
 
@@ -67,7 +70,10 @@ class OnnxModel:
 def _facts(session: onnxruntime.InferenceSession) -> dict:
     """What stands in the metadata. Raises ValueError if something needed is missing, or no network can be so."""
     facts = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
-    shapes = {node.name: node.shape for node in (*session.get_inputs(), *session.get_outputs())}
+    nodes = [*session.get_inputs(), *session.get_outputs()]
+    shapes, kinds = ({node.name: getattr(node, what) for node in nodes} for what in ("shape", "type"))
+    if [kinds.get(name) for name in KINDS] != list(KINDS.values()) or len(shapes.get("unfamiliar", [])) != 1:
+        raise ValueError(f"it takes and gives {kinds}")
     labels, thresholds, size = (facts.get(key) for key in ("labels", "threshold", "size"))
     names = isinstance(labels, list) and all(isinstance(label, str) and label.isprintable() for label in labels)
     _refuse(facts, "labels", names and labels and len(set(labels)) == len(labels))

@@ -36,7 +36,7 @@ def picture(path: str, what: str) -> Markup:
     try:
         content = Path(path).read_bytes()
         Image.open(io.BytesIO(content), formats=["PNG"]).verify()
-    except (OSError, SyntaxError) as error:  # pillow calls a damaged PNG a SyntaxError
+    except Exception as error:  # pillow has a handful of kinds
         raise BadInput(f"{path}: no PNG: {error}; expected a picture that a stage draws") from None
     content = base64.b64encode(content).decode()
     return Markup('<img loading="lazy" alt="{}" src="data:image/png;base64,{}">').format(what, content)
@@ -58,7 +58,7 @@ def table(cells: Table) -> str:
 
 
 def plain(text: str) -> str:
-    """A text on one line as Markdown that shows it as it is, whatever stands in it."""
+    """A text on one line as Markdown that shows it as it is; addresses alone may become links."""
     return re.sub(r"[\\`*~\[\]<>|&#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(str(text).split()))
 
 

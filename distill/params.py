@@ -5,7 +5,9 @@ a test compares those names with the `params:` of the stage in `dvc.yaml`.
 """
 
 import difflib
+import re
 import reprlib
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,8 @@ from distill.errors import BadInput
 from distill.layouts import READERS
 from distill.schema import Params
 from distill.section import Section
+
+DEEPEST = 100  # brackets within brackets: the time of YAML's scanner grows with the square
 
 
 def read(*keys: str, path: str | Path = "params.yaml") -> SimpleNamespace:
@@ -31,6 +35,8 @@ def read(*keys: str, path: str | Path = "params.yaml") -> SimpleNamespace:
 
 
 def _parsed(path: Path) -> dict:
+    if _depth(path) > DEEPEST:
+        raise BadInput(f"{path}: found brackets more than {DEEPEST} deep, expected a few")
     try:
         # YAML 1.2, as DVC reads it: 1e-4 is a number, and "no" is a word
         return YAML(typ="safe", pure=True).load(path)
@@ -38,6 +44,12 @@ def _parsed(path: Path) -> dict:
         raise BadInput(f"{path}: not found, expected in the repository's root") from None
     except (YAMLError, RecursionError, ValueError) as error:  # ValueError: no UTF-8, or the 30th of February
         raise BadInput(f"{path}: no valid YAML: {error}") from None
+
+
+def _depth(path: Path) -> int:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    code = re.sub(r"#.*|'[^'\n]*'|\"[^\"\n]*\"", "", text)
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[][{}]", code)), default=0)
 
 
 def _validated(content: object, path: str | Path) -> Params:

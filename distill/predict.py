@@ -110,11 +110,14 @@ if __name__ == "__main__":
     sys.stdin.reconfigure(errors="surrogateescape")  # the names of files are any bytes
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        sys.exit(main())
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
     except (BadInput, OSError) as error:
+        # what was not written stays unwritten: else Python tries again at its end, and complains in two lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            sys.exit(141)
         tell(error)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ def write(path: str | Path, split: Split, probabilities: np.ndarray) -> None:
 def read(path: str | Path, split: Split) -> np.ndarray:
     """What `write` wrote for this split, (N, K). Raises BadInput if it is of other images or labels."""
     try:
-        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
+        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, lineterminator="\n")
     except (OSError, ValueError) as error:
         raise BadInput(f"{path}: no predictions: {error}; expected what `evaluate` writes") from None
     if list(table) != ["image", *split.names] or table["image"].tolist() != split.image_id.tolist():

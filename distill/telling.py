@@ -68,7 +68,7 @@ def of_ablation(path: Path, study: str) -> Table | None:
     """What `distill.ablation` found for this study; None if it was not run for it."""
     if not path.is_file():
         return None
-    found = pd.read_csv(path)
+    found = pd.read_csv(path, dtype={"study": str})
     if "study" not in found or (found["study"] != study).any():
         return None
     settings = list(found)[1 : list(found).index("metric")]

@@ -29,11 +29,12 @@ def main() -> None:
         raise BadInput(f"{FULL}: of labels {full.labels}, expected {test.split.names} as in the prepared data")
     trained = probabilities(test)
     quantise(full)
+    said, unfamiliar = over(full, test.split.images)
+    said_small, _ = over(OnnxModel(SMALL, threads=0), test.split.images)
     report = {"opset": portable.OPSET, "images": len(test)}
-    for name, path in {"float32": FULL, "int8": SMALL}.items():
-        said, _ = over(OnnxModel(path, threads=0), test.split.images)
-        report[name] = {"bytes": path.stat().st_size} | compared(test.split, said, trained=trained)
-    write_json("metrics/export.json", report | {"unfamiliar": rates(full, test.split.images)})
+    for name, path, answers in (("float32", FULL, said), ("int8", SMALL, said_small)):
+        report[name] = {"bytes": path.stat().st_size} | compared(test.split, answers, trained=trained)
+    write_json("metrics/export.json", report | {"unfamiliar": {"test": share(unfamiliar), **rates(full)}})
 
 
 def quantise(full: OnnxModel) -> None:
@@ -50,10 +51,15 @@ def probabilities(test: Batches) -> np.ndarray:
     return calibration.apply(inference.logits(network.to(test.device), test), header.platt)
 
 
-def rates(model: OnnxModel, test: np.ndarray) -> dict[str, float]:
-    """The share of test (N, H, H), and of each kind of pictures that show no chest, that is called unfamiliar."""
-    pictures = {"test": test} | strangers.pictures(model.size, SEED)
-    return {kind: float((over(model, shown)[1] > 1).mean()) for kind, shown in pictures.items()}
+def rates(model: OnnxModel) -> dict[str, float]:
+    """How much of each kind of pictures that show no chest is called unfamiliar."""
+    pictures = strangers.pictures(model.size, SEED)
+    return {kind: share(over(model, shown)[1]) for kind, shown in pictures.items()}
+
+
+def share(unfamiliar: np.ndarray) -> float:
+    """The share above 1 of what the check says of images (N,)."""
+    return float((unfamiliar > 1).mean())
 
 
 def over(model: OnnxModel, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Write the report and the model card: one page with all numbers and pictures in it, and a card in the usual headings.
 
-Nothing is computed here. Reads metrics/, plots/ and params.yaml, writes plots/report.html and plots/MODEL_CARD.md.
+Nothing is computed here. Reads metrics/, plots/ and params.yaml, asks git for the commit; writes plots/report.html
+and plots/MODEL_CARD.md.
 """
 
 import io
@@ -15,24 +16,6 @@ from distill.atomic import atomic, read_json
 from distill.errors import BadInput
 
 WRONG = (KeyError, TypeError, AttributeError, StopIteration, ValueError, TemplateError)  # of reports of another kind
-PARAMETERS = (
-    "study",
-    "temperature",
-    "learn_from",
-    "seed",
-    "student_seed",
-    "compute",
-    "data",
-    "balance",
-    "views",
-    "cached_views",
-    "features",
-    "softening",
-    "teacher",
-    "assistant",
-    "student",
-    "phantom",
-)
 REPORTS = ("prepare", "controls", "export", "latency")
 WRITTEN = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
 
@@ -56,12 +39,35 @@ def main() -> None:
 
 def facts() -> dict:
     """All that the templates ask for."""
-    p = vars(params.read(*PARAMETERS))
-    if p["study"] != "phantom":
-        del p["phantom"]  # says how the films of that study are rendered
+    p = parameters()
     shown = {key: p[key] for key in ("study", "temperature", "learn_from")}
     shown |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": written(p)}
     return shown | measured() | compared(p["study"]) | {"commit": commit.told()}
+
+
+def parameters() -> dict:
+    """All that the study was made with."""
+    p = params.read(
+        "study",
+        "temperature",
+        "learn_from",
+        "seed",
+        "student_seed",
+        "compute",
+        "data",
+        "balance",
+        "views",
+        "cached_views",
+        "features",
+        "softening",
+        "teacher",
+        "assistant",
+        "student",
+        "phantom",
+    )
+    if p.study != "phantom":
+        del p.phantom  # says how the films of that study are rendered
+    return vars(p)
 
 
 def measured() -> dict:

@@ -69,6 +69,14 @@ def test_the_same_data_give_the_same_bytes(rng):
     assert calibration.fit(*data).tobytes() == calibration.fit(*data).tobytes()
 
 
+def test_the_same_rows_in_another_order_give_the_same_bytes(rng):
+    labels, logits = drawn(rng, platt=[[0.5, -1], [2, 0]])
+    even = np.array([[0], [0], [1], [1.0]]), np.array([[-2.0], [-1.0], [1.0], [2.0]])  # a shift of 0 has two signs
+    for truth, said in ((labels, logits), even):
+        orders = [np.arange(len(truth)), *(rng.permutation(len(truth)) for _ in range(30))]
+        assert len({calibration.fit(truth[order], said[order]).tobytes() for order in orders}) == 1
+
+
 def test_a_label_without_both_answers_stays_as_it_is(rng):
     labels, logits = drawn(rng, platt=[[2, 1]] * 4, unknown=0)
     labels[:, 0], labels[:, 1], labels[:, 2] = 1, 0, np.nan

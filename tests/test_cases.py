@@ -45,6 +45,9 @@ def test_predictions_come_back_and_only_for_their_images(test_split, halves, tmp
     said = np.random.default_rng(0).random((4, 2))
     predictions.write(tmp_path / "student.csv", test_split, said)
     np.testing.assert_allclose(predictions.read(tmp_path / "student.csv", test_split), said, atol=1e-6)
+    test_split.image_id[:] = ["a\rb", "c,d", 'e"f', "g\nh"]
+    predictions.write(tmp_path / "odd.csv", test_split, said)
+    np.testing.assert_allclose(predictions.read(tmp_path / "odd.csv", test_split), said, atol=1e-6)
     with pytest.raises(BadInput, match="of other images"):
         predictions.read(tmp_path / "student.csv", prepared.read(halves, "dev"))
     for content in ("", "image,left,top\n", "x"):

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import zlib
 from html import unescape
 
 import numpy as np
@@ -47,7 +48,10 @@ def test_a_picture_is_in_the_page_or_is_told(tmp_path):
     assert "data:image/png;base64," in page.picture(str(tmp_path / "whole.png"), "what")
     (tmp_path / "cut.png").write_bytes(whole[:-20])
     (tmp_path / "flipped.png").write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    for name in ("absent.png", "no.png", "cut.png", "flipped.png"):
+    claimed = whole[12:16] + (60000).to_bytes(4, "big") * 2 + whole[24:29]  # a header with a true checksum
+    huge = whole[:12] + claimed + zlib.crc32(claimed).to_bytes(4, "big") + whole[33:]
+    (tmp_path / "huge.png").write_bytes(huge)
+    for name in ("absent.png", "no.png", "cut.png", "flipped.png", "huge.png"):
         with pytest.raises(BadInput, match=name):
             page.picture(str(tmp_path / name), "what")
 
@@ -65,6 +69,8 @@ def test_an_ablation_is_told_of_its_own_study_alone(tmp_path):
     alone = row | {"learn_from": "labels", "gain": None, "gain_low": None, "gain_high": None}
     pd.DataFrame([row, alone]).to_csv(path, index=False)
     assert telling.of_ablation(path, "covid") is None
+    pd.DataFrame([row | {"study": "2021"}]).to_csv(tmp_path / "digits.csv", index=False)
+    assert telling.of_ablation(tmp_path / "digits.csv", "2021") is not None
     head, taught, untaught = telling.of_ablation(path, "phantom")
     assert head == ["learn_from", "metric", "runs", "mean", "gain over the student alone"]
     assert taught == ["teacher", "AUROC", "5", "0.870 (0.860–0.880)", "+0.010 (-0.010 to +0.030)"]

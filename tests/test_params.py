@@ -179,6 +179,19 @@ def test_a_file_that_is_no_parameters_is_named_in_one_line(tmp_path, text):
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("deep", ["[" * 5000, "a: {b: " * 101, "- x\n- " + "['c'," * 101])
+def test_brackets_that_stand_too_deep_are_refused_before_they_are_parsed(tmp_path, deep):
+    path = tmp_path / "params.yaml"
+    path.write_text(deep, encoding="utf-8")
+    assert "found brackets more than 100 deep" in refusal(path)
+
+
+def test_brackets_in_words_are_no_brackets(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT + "# [0, 1) is 0 to 1: [[[[\n" * 200, encoding="utf-8")
+    assert params.read("temperature", path=path).temperature == 20
+
+
 def test_what_dvc_writes_with_set_param_keeps_the_file_and_its_comments(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text(TEXT, encoding="utf-8")

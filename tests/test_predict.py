@@ -173,6 +173,20 @@ def test_who_has_seen_enough_may_leave(folder):
     assert done.stderr == "" and done.stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["at the end", "at once"])
+def test_what_can_not_be_printed_is_told_and_the_picture_is_drawn(folder, unbuffered):
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    about = {"cwd": folder, "env": plain | {"PYTHONPATH": str(ROOT)} | unbuffered}
+    (folder / "gone.png").unlink(missing_ok=True)
+    command = f"{sys.executable} -m distill.predict student.onnx films/a.png"
+    done = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True, **about)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "No space left" in done.stderr and done.stderr.count("\n") == 1
+    gone = f"{{ {command} --explain gone.png; echo $? > status; }} | true"
+    done = subprocess.run(gone, shell=True, capture_output=True, text=True, **about)
+    assert done.stderr == "" and (folder / "status").read_text() == "141\n" and (folder / "gone.png").exists()
+
+
 @pytest.mark.parametrize(
     "fact",
     [
@@ -199,6 +213,22 @@ def test_no_word_of_a_hostile_model_is_believed(folder, fact):
     done = predict(folder, "hostile.onnx", "films/a.png")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("error: hostile.onnx: no exported network") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", ["no unfamiliar", "other pixels", "no number"])
+def test_a_network_that_answers_in_another_way_is_refused(folder, change):
+    model, facts = onnx.load(folder / "student.onnx"), OnnxModel(folder / "student.onnx").facts
+    if change == "no unfamiliar":
+        del model.graph.output[[node.name for node in model.graph.output].index("unfamiliar")]
+    elif change == "other pixels":
+        model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    else:
+        weights = max(model.graph.initializer, key=lambda each: np.prod(each.dims))
+        weights.CopyFrom(onnx.numpy_helper.from_array(np.nan * onnx.numpy_helper.to_array(weights), weights.name))
+    portable.save(folder / "other.onnx", model, facts)
+    done = predict(folder, "other.onnx", "films/a.png", "--json")
+    assert done.returncode in (1, 2) and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: other.onnx: no exported network" if change != "no number" else "error: films")
 
 
 def test_two_images_can_not_be_explained_in_one_picture(folder):

@@ -411,6 +411,7 @@ def test_a_page_without_its_network_says_so(browser, model, tmp_path, content):
         (model.site / "model.onnx").write_bytes(content)
     try:
         browser.open(model.address)
+        browser("evaluate", DROP, {"base64": "", "name": "dropped.png", "at": "footer"})  # there is nobody to ask
         assert browser.said()["error"].startswith("The network could not be loaded: ")
         browser.forgive("404")
     finally:

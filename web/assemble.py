@@ -66,7 +66,7 @@ def main(model: str) -> None:
         assemble(Path(model), WEB / "site")
     except OSError as error:
         missing = "" if PACKAGES.is_dir() else "; `npm ci --prefix web` installs what the page needs"
-        sys.exit(f"{error.filename}: {error.strerror}{missing}")
+        sys.exit(f"{WEB / 'site'}: {error}{missing}")  # of a folder's copy it is a list of errors
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ worker.onmessage = ({ data }) => {
 worker.onerror = () => broken({ reason: "this browser is too old, or files of the page are missing" });
 
 listenForFiles(element("file"), (file) => {
+  if (element("chooser").hidden) return; // there is no network to ask
   [newest, name] = [newest + 1, file.name];
   result?.hide();
   error.hidden = true;
