@@ -23,7 +23,10 @@ Case = tuple[int, int]  # an image, a label
 
 
 def chosen(labels: np.ndarray, student: np.ndarray, teacher: np.ndarray) -> dict[str, list[Case]]:
-    """Of each kind of `WHAT` up to four cases, of four images; all arguments are (N, K), unknown labels NaN."""
+    """Of each kind of `WHAT` up to four cases, of other images and labels; all arguments are (N, K), unknown NaN.
+
+    Where there are fewer than four labels, each stands for as many cases as it must.
+    """
     truth = np.nan_to_num(labels, nan=-1)
     known = truth >= 0
     order = {
@@ -35,10 +38,14 @@ def chosen(labels: np.ndarray, student: np.ndarray, teacher: np.ndarray) -> dict
 
 
 def _highest(score: np.ndarray) -> list[Case]:
-    label = score.argmax(1)
-    of_image = score[np.arange(len(score)), label]
-    rows = np.argsort(-of_image, kind="stable")[:EACH]
-    return [(int(row), int(label[row])) for row in rows if of_image[row] >= 0]
+    found, most = [], -(-EACH // score.shape[1])
+    for place in np.argsort(-score, axis=None, kind="stable"):
+        row, label = (int(index) for index in np.unravel_index(place, score.shape))
+        if score[row, label] < 0 or len(found) == EACH:
+            break
+        if row not in [case[0] for case in found] and [case[1] for case in found].count(label) < most:
+            found.append((row, label))
+    return found
 
 
 def draw(
@@ -47,25 +54,29 @@ def draw(
     *,
     films: np.ndarray,
     titles: Sequence[str],
+    names: Sequence[str],
     maps: Mapping[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]],
     title: str,
 ) -> None:
     """A row a case: the film of `films` (N, H, H), then for each network where it saw the label.
 
-    `titles` (M,) say what is known; `maps` are functions as `explain.falls`, by the network's name.
+    `titles` (M,) say what is known and `names` (M,) which images they are; `maps` are functions as `explain.falls`,
+    by the network's name.
     """
     columns = 1 + len(maps)
     figure = Figure(figsize=(2.4 * columns, 2.65 * max(1, len(cases)) + 0.4), layout="constrained")
-    figure.suptitle(title, size=10)
+    figure.suptitle(f"{title}\n{explain.LEGEND}", size=8)
     panels = figure.subplots(max(1, len(cases)), columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")
-    for axes, (row, label), known in zip(panels, cases, titles, strict=False):
+    for axes, (row, label), known, image in zip(panels, cases, titles, names, strict=False):
         film = Image.fromarray(films[row])
         _show(axes[0], film, known)
+        place = {"transform": axes[0].transAxes, "horizontalalignment": "center", "verticalalignment": "top"}
+        axes[0].text(0.5, -0.02, image[-60:], size=5, parse_math=False, **place)
         for place, (name, fall) in zip(axes[1:], maps.items(), strict=True):
             said, heat = fall(films[row])
-            _show(place, explain.overlay(film, heat[label]), f"{name}: {said[label]:.0%}")
+            _show(place, explain.overlay(film, heat[label]), explain.title(name, said[label], heat[label]))
     png.save(figure, path)
 
 

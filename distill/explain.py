@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from distill import images, occlusion
+from distill import answers, images, occlusion
 from distill.atomic import atomic
 from distill.onnx_model import OnnxModel
 
-SIDE, MARGIN, HEAD = 320, 12, 34  # pixels
+SIDE, MARGIN, HEAD, LINE = 320, 12, 34, 20  # pixels
+LEGEND = "Orange: hidden, that part lowers the log-odds; full colour by the number above."
 WARM = np.array([255, 80, 0])  # the colour of what counts most
 STRENGTH = 0.65  # of it, at most
 
@@ -33,20 +34,30 @@ def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
     found = {name: falls(model, model.pixels(image)) for name, model in models.items()}
     first = next(iter(models.values()))
     film = Image.fromarray(images.square(image, size=SIDE, keep_aspect=first.facts["keep_aspect"]))
-    return _pasted(
-        [
-            {first.labels[label]: film}
-            | {f"{name}: {said[label]:.0%}": overlay(film, heat[label]) for name, (said, heat) in found.items()}
-            for label in _rows(found, models)
-        ]
-    )
+    rows = [
+        {first.labels[label]: film}
+        | {title(name, said[label], heat[label]): overlay(film, heat[label]) for name, (said, heat) in found.items()}
+        for label in _rows(found, models)
+    ]
+    unlike = [
+        f"{name}: {answers.STRANGE}"
+        for name, model in models.items()
+        if model.run(model.pixels(image)[None])[1].item() > 1
+    ]
+    return _pasted(rows, foot=[LEGEND, *unlike, first.facts["notice"]])
 
 
-def _pasted(rows: Sequence[Mapping[str, Image.Image]]) -> Image.Image:
-    """Squares on one sheet, a row each, below their titles."""
+def title(name: str, probability: float, heat: np.ndarray) -> str:
+    """Above the map of a network: its name, its answer, and what the strongest colour stands for."""
+    return f"{name}: {probability:.0%}, {-max(heat.max(), 0):+.1f}"
+
+
+def _pasted(rows: Sequence[Mapping[str, Image.Image]], *, foot: Sequence[str]) -> Image.Image:
+    """Squares on one sheet, a row each, below their titles, and lines of text below all."""
     width, height = (SIDE + MARGIN) * len(rows[0]) + MARGIN, (SIDE + HEAD) * len(rows) + MARGIN
-    picture = Image.new("RGB", (width, height), "white")
+    picture = Image.new("RGB", (width, height + LINE * len(foot)), "white")
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
+    draw.text((MARGIN, height), "\n".join(foot), "black", ImageFont.load_default(13), spacing=LINE - 13)
     for row, panels in enumerate(rows):
         for column, (title, panel) in enumerate(panels.items()):
             left, top = MARGIN + column * (SIDE + MARGIN), row * (SIDE + HEAD) + HEAD

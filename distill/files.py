@@ -12,8 +12,19 @@ SUFFIXES = {".jpeg", ".jpg", ".png", ".dcm", ".dicom", ".bmp", ".gif", ".tif", "
 def images(root: str | Path) -> list[str]:
     """The paths below `root`, sorted, with forward slashes, of all files that are named like an image or are DICOM.
 
+    As `below`, but raises `BadInput` for a name that is not UTF-8, which no CSV could hold.
+    """
+    found = below(root)
+    for name in found:
+        if name != name.encode("utf-8", "ignore").decode():
+            raise BadInput(f"{root}: found a file named {name!r}, expected names in UTF-8")
+    return found
+
+
+def below(root: str | Path) -> list[str]:
+    """The same files, with names of any bytes.
+
     Hidden files are passed over. A folder that is a link is entered, once, so that a link to a parent does no harm.
-    Raises `BadInput` for a name that is not UTF-8, which no CSV could hold.
     """
     found, entered = [], set()
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -24,9 +35,6 @@ def images(root: str | Path) -> list[str]:
         entered.add((place.st_dev, place.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [path.relative_to(root).as_posix() for name in files if is_image(path := Path(folder, name))]
-    for name in found:
-        if name != name.encode("utf-8", "ignore").decode():
-            raise BadInput(f"{root}: found a file named {name!r}, expected names in UTF-8")
     return sorted(found)
 
 

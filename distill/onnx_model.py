@@ -41,6 +41,8 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = threads, 4
         try:
+            if Path(path).exists() and not Path(path).is_file():
+                raise ValueError("a folder, a pipe or a device")
             content = Path(path).read_bytes()  # from memory: a model's file may name no other file
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             self.facts = _facts(self.session)
@@ -64,7 +66,7 @@ class OnnxModel:
         if not np.isfinite([*probabilities[0], *unfamiliar]).all():
             raise BadInput(f"{path}: the network answers with what is no number, expected probabilities")
         present = probabilities[0] >= self.thresholds
-        return Answer(probabilities[0], present, float(unfamiliar[0]))
+        return Answer(probabilities[0], present, round(float(unfamiliar[0]), 6))
 
 
 def _facts(session: onnxruntime.InferenceSession) -> dict:

@@ -39,7 +39,7 @@ def picture(path: str, what: str) -> Markup:
     except Exception as error:  # pillow has a handful of kinds
         raise BadInput(f"{path}: no PNG: {error}; expected a picture that a stage draws") from None
     content = base64.b64encode(content).decode()
-    return Markup('<img loading="lazy" alt="{}" src="data:image/png;base64,{}">').format(what, content)
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(what, content)
 
 
 def rows(cells: Table) -> Markup:

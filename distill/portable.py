@@ -19,7 +19,6 @@ from distill.models import Student
 from distill.weights import Header
 
 OPSET = 18
-NOTICE = "Not for clinical use."
 
 
 class Portable(nn.Module):

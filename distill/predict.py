@@ -15,6 +15,7 @@ from distill.bar import Bar
 from distill.errors import BadInput
 from distill.onnx_model import Answer, OnnxModel
 
+NO_IMAGE = "found no image, expected PNG, JPEG or DICOM files"
 WRITERS = {"table": answers.Table, "json": answers.Json, "csv": answers.Csv}
 
 
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if show(model, paths, WRITERS[asked.format](model, sys.stdout)) else 0
 
 
-def show(model: OnnxModel, paths: list[str], writer: answers.Table | answers.Json | answers.Csv) -> int:
+def show(model: OnnxModel, paths: list[str | Exception], writer: answers.Table | answers.Json | answers.Csv) -> int:
     """Write what the model says of the images, on all cores and in their order; return how many could not be read."""
     failed = 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -59,27 +60,44 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--explain draws one image")
     if asked.beside and not asked.explain:
         parser.error("--beside goes with --explain")
+    if asked.explain:
+        refuse_target(parser, Path(asked.explain), [asked.model, *asked.images, *asked.beside])
     return asked
 
 
-def listed(named: list[str]) -> list[str]:
-    """The files that were named: those in folders as `files.images` finds them, those that `-` reads from a list."""
+def refuse_target(parser: argparse.ArgumentParser, target: Path, sources: list[str]) -> None:
+    """Exit with status 2 unless the picture may be written there."""
+    if target.suffix.lower() != ".png":
+        parser.error(f"--explain writes a PNG, found {str(target)!r}")
+    if not target.parent.is_dir():
+        parser.error(f"--explain: there is no folder {str(target.parent)!r}")
+    if target.exists() and any(Path(source).exists() and target.samefile(source) for source in sources):
+        parser.error(f"--explain would overwrite {str(target)!r}, which it is to read")
+
+
+def listed(named: list[str]) -> list[str | Exception]:
+    """The files that were named, those in folders as `files.below` finds them, those that `-` reads from a list.
+
+    A folder without an image is an error among them. Raises BadInput if there is no file at all.
+    """
     paths = []
     for name in named:
         if name == "-":
-            paths += [line for line in sys.stdin.read().split("\n") if line.strip()]
+            paths += [line.removesuffix("\r") for line in sys.stdin.read().split("\n") if line.strip()]
         elif os.path.isdir(name):  # noqa: PTH112 - which is False, too, for a name that no file can have
-            paths += [str(Path(name, image)) for image in files.images(name)]
+            paths += [str(Path(name, image)) for image in files.below(name)] or [BadInput(f"{name}: {NO_IMAGE}")]
         else:
             paths.append(name)
-    if not paths:
-        raise BadInput(f"{' '.join(named)}: found no image, expected PNG, JPEG or DICOM files")
+    if not [path for path in paths if isinstance(path, str)]:
+        raise BadInput(f"{' '.join(named)}: {NO_IMAGE}")
     return paths
 
 
-def answer(model: OnnxModel, path: str) -> Answer | Exception:
+def answer(model: OnnxModel, path: str | Exception) -> Answer | Exception:
     """What the model says of an image, or why it can say nothing."""
     try:
+        if isinstance(path, Exception):
+            return path
         if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - as above
             raise BadInput(f"{path}: found a pipe or a device, expected a file")
         return model.answer(path)
@@ -89,7 +107,9 @@ def answer(model: OnnxModel, path: str) -> Answer | Exception:
 
 def tell(error: Exception) -> None:
     """One line on standard error."""
-    print("error:", answers.printable(" ".join(str(error).split())), file=sys.stderr)
+    reason = getattr(error, "strerror", None)
+    said = f"{error.filename or 'standard output'}: {reason}" if reason else str(error)
+    print("error:", answers.printable(" ".join(said.split())), file=sys.stderr)
 
 
 def side_by_side(path: str, model: OnnxModel, others: list[str]) -> dict[str, OnnxModel]:

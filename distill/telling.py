@@ -54,7 +54,7 @@ def of_controls(controls: dict) -> Table:
 def of_files(export: dict) -> Table:
     """A row a file."""
     full, small = export["float32"], export["int8"]
-    change = number(small.get("auroc_change"), small.get("auroc_change_low"), small.get("auroc_change_high"), 4)
+    change = _signed(*(small.get(f"auroc_change{end}") for end in ("", *ENDS)), digits=4)
     head = ["", "bytes", "largest difference of a probability", "AUROC", "change of AUROC"]
     return [head, ["student.onnx", *_of_file(full), "–"], ["student.int8.onnx", *_of_file(small), change]]
 
@@ -150,7 +150,11 @@ def _time(found: dict) -> str:
 
 
 def _gain(row: pd.Series) -> str:
-    if pd.isna(row["gain"]):
+    return _signed(row["gain"], row["gain_low"], row["gain_high"])
+
+
+def _signed(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    if pd.isna(value):
         return "–"
-    interval = "" if pd.isna(row["gain_low"]) else f" ({row['gain_low']:+.3f} to {row['gain_high']:+.3f})"
-    return f"{row['gain']:+.3f}{interval}"
+    interval = "" if pd.isna(low) else f" ({low:+.{digits}f} to {high:+.{digits}f})"
+    return f"{value:+.{digits}f}{interval}"

@@ -23,7 +23,9 @@ def main() -> None:
     with atomic_folder("plots/cases") as folder:
         for kind, found in cases.chosen(test.labels, said["student"], said["teacher"]).items():
             titles = [title_of(test, row, label) for row, label in found]
-            about = {"films": test.images, "titles": titles, "maps": maps, "title": f"{kind}: {cases.WHAT[kind]}"}
+            names = [test.image_id[row] for row, _ in found]
+            about = {"titles": titles, "names": names, "title": f"{kind}: {cases.WHAT[kind]}"}
+            about |= {"films": test.images, "maps": maps}
             cases.draw(folder / f"{kind}.png", found, **about)
 
 

@@ -7,7 +7,7 @@ Reads data/prepared.h5, data/models/<name>.safetensors and metrics/<name>.json, 
 import sys
 from dataclasses import asdict
 
-from distill import params, portable, prepared, weights
+from distill import notice, params, portable, prepared, weights
 from distill.atomic import read_json
 from distill.errors import BadInput
 from distill.familiar import Familiar
@@ -27,7 +27,7 @@ def main(name: str) -> None:
         found = f"no {missing[0]}" if missing else f"no threshold for each of {header.labels}"
         raise BadInput(f"metrics/{name}.json: found {found}; expected what `evaluate` writes")
     facts = asdict(header) | {"keep_aspect": p.data.keep_aspect, "threshold": scores["threshold"]}
-    facts |= {"test": {key: scores[key] for key in TOLD}, "notice": portable.NOTICE, "made_by": "Rayling"}
+    facts |= {"test": {key: scores[key] for key in TOLD}, "notice": notice.of(header.study), "made_by": "Rayling"}
     model = portable.exported(portable.Portable(network, header, familiar), size=train.size)
     portable.save(f"data/models/{name}.onnx", model, facts)
 

@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from distill import commit, page, params, telling
+from distill import commit, notice, page, params, telling
 from distill.atomic import atomic, read_json
 from distill.errors import BadInput
 
@@ -40,7 +40,7 @@ def main() -> None:
 def facts() -> dict:
     """All that the templates ask for."""
     p = parameters()
-    shown = {key: p[key] for key in ("study", "temperature", "learn_from")}
+    shown = {key: p[key] for key in ("study", "temperature", "learn_from")} | {"notice": notice.of(p["study"])}
     shown |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": written(p)}
     return shown | measured() | compared(p["study"]) | {"commit": commit.told()}
 

@@ -12,6 +12,7 @@ from sklearn.covariance import LedoitWolf
 from distill import auroc, calibration, familiar, images, portable, quantised, strangers, weights
 from distill.errors import BadInput
 from distill.familiar import Familiar
+from distill.notice import NOTICE
 from distill.onnx_model import OnnxModel
 from tests.tiny import ROOT
 
@@ -57,7 +58,7 @@ def made(request, films, tmp_path_factory):
         optimizer.step()
     check = Familiar(SIZE).fit(pixels[:200], pixels[200:])
     path = tmp_path_factory.mktemp("export") / "student.onnx"
-    facts = {**vars(header), "keep_aspect": False, "threshold": {"left": 0.4, "top": 0.6}, "notice": portable.NOTICE}
+    facts = {**vars(header), "keep_aspect": False, "threshold": {"left": 0.4, "top": 0.6}, "notice": NOTICE}
     model = portable.exported(portable.Portable(network.eval(), header, check), size=SIZE)
     portable.save(path, model, facts)
     return network, header, check, path

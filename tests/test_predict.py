@@ -14,9 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from distill import images, intake, portable, weights
+from distill import explain, images, intake, portable, weights
 from distill.bar import Bar
 from distill.familiar import Familiar
+from distill.notice import NOTICE
 from distill.onnx_model import OnnxModel
 from tests.tiny import ROOT
 
@@ -44,7 +45,7 @@ def folder(tmp_path_factory):
             **vars(header),
             "keep_aspect": True,
             "threshold": dict.fromkeys(LABELS, 0.5),
-            "notice": portable.NOTICE,
+            "notice": NOTICE,
         }
         portable.save(folder / f"{name}.onnx", portable.exported(model, size=32), facts)
     return folder
@@ -117,7 +118,7 @@ def test_a_list_on_standard_input_is_taken(folder):
         (["student.onnx", "poor"], "poor: found no image, expected PNG"),
         (["student.onnx", "-"], "-: found no image"),
         (
-            ["student.onnx", "films/a.png", "--explain", "no/such/folder.txt/x.png", "--beside", "absent.onnx"],
+            ["student.onnx", "films/a.png", "--explain", "x.png", "--beside", "absent.onnx"],
             "absent.onnx",
         ),
     ],
@@ -229,6 +230,47 @@ def test_a_network_that_answers_in_another_way_is_refused(folder, change):
     done = predict(folder, "other.onnx", "films/a.png", "--json")
     assert done.returncode in (1, 2) and done.stdout == "" and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: other.onnx: no exported network" if change != "no number" else "error: films")
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("why.jpg", "writes a PNG"), ("no/why.png", "no folder 'no'"), ("films/a.png", "would overwrite 'films/a.png'")],
+)
+def test_a_picture_goes_only_where_it_harms_nothing(folder, target, told):
+    film = (folder / "films/a.png").read_bytes()
+    done = predict(folder, "student.onnx", "films/a.png", "--explain", target)
+    assert done.returncode == 2 and told in done.stderr and done.stdout == ""
+    assert (folder / "films/a.png").read_bytes() == film and not (folder / "no").exists()
+
+
+def test_in_a_folder_what_can_not_be_read_stops_nobody(folder, tmp_path):
+    (tmp_path / "none").mkdir()
+    odd = os.fsencode(tmp_path) + b"/\xff.png"
+    shutil.copy(folder / "films/a.png", odd)
+    done = predict(folder, "student.onnx", str(tmp_path), str(tmp_path / "none"), "films/a.png", "--csv")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "none: found no image" in done.stderr
+    assert len(done.stdout.splitlines()) == 3 and "\\udcff.png" in done.stdout
+
+
+def test_a_list_may_have_the_line_ends_of_windows(folder):
+    done = predict(folder, "student.onnx", "-", "--json", given="films/a.png\r\nfilms/d.jpg\r\n")
+    assert [json.loads(line)["image"] for line in done.stdout.splitlines()] == ["films/a.png", "films/d.jpg"]
+
+
+def test_a_device_is_no_model(folder):
+    done = predict(folder, "/dev/zero", "films/a.png")
+    assert done.returncode == 2 and "a folder, a pipe or a device" in done.stderr
+
+
+def test_a_picture_says_that_its_film_is_strange(folder):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)).save(folder / "noise.png")
+    heights = []
+    for name in ("films/deep/c.png", "noise.png"):
+        done = predict(folder, "student.onnx", name, "--explain", "why.png")
+        with Image.open(folder / "why.png") as picture:
+            heights.append(picture.height % (explain.SIDE + explain.HEAD))
+    assert "unlike the X-rays" in done.stdout
+    assert heights[1] - heights[0] == explain.LINE
 
 
 def test_two_images_can_not_be_explained_in_one_picture(folder):

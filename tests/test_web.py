@@ -20,6 +20,7 @@ from PIL import Image
 from distill import explain, images, portable
 from distill.familiar import Familiar
 from distill.models import Student
+from distill.notice import NOTICE
 from distill.onnx_model import OnnxModel
 from distill.weights import Header
 from tests.browser import ANSWERED, Browser, missing
@@ -50,7 +51,7 @@ def network(path, *, size, keep_aspect):
     platt = torch.stack([scale, -scale * logits.mean(0)], 1).tolist()
     header = Header(network="student", backbones=[], platt=platt, **about)
     thresholds = dict(zip(LABELS, (0.5, 0.1, 0.9, 0.4), strict=True))
-    facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": thresholds, "notice": portable.NOTICE}
+    facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": thresholds, "notice": NOTICE}
     familiar = Familiar(size).fit(films[:200], films[200:])
     portable.save(path, portable.exported(portable.Portable(student, header, familiar), size=size), facts)
     return path

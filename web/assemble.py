@@ -1,6 +1,6 @@
 """Put the page, the libraries that it needs and a model into web/site: `python -m web.assemble student.onnx`.
 
-Of the standard library alone. The libraries come from web/node_modules as `npm ci` left them; browsers know no
+The libraries come from web/node_modules as `npm ci` left them; browsers know no
 package names, so that imports by name become imports by path here, in place of a bundler.
 """
 
@@ -8,6 +8,9 @@ import re
 import shutil
 import sys
 from pathlib import Path
+
+from distill.errors import BadInput
+from distill.onnx_model import OnnxModel
 
 WEB = Path(__file__).parent
 PACKAGES = WEB / "node_modules"
@@ -63,7 +66,10 @@ def main(model: str) -> None:
     if not Path(model).is_file():
         sys.exit(f"{model} is not there: run `make` first")
     try:
+        OnnxModel(model)
         assemble(Path(model), WEB / "site")
+    except BadInput as error:
+        sys.exit(str(error))
     except OSError as error:
         missing = "" if PACKAGES.is_dir() else "; `npm ci --prefix web` installs what the page needs"
         sys.exit(f"{WEB / 'site'}: {error}{missing}")  # of a folder's copy it is a list of errors

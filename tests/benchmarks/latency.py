@@ -19,6 +19,7 @@ from torch import nn
 
 from distill import latency, portable, predict, quantised, weights
 from distill.familiar import Familiar
+from distill.notice import NOTICE
 from distill.onnx_model import OnnxModel
 from tests.benchmarks.ratio import in_turn, line
 
@@ -51,7 +52,7 @@ def export(path: Path, backbones: list[str]) -> Path:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias)  # else all are 0, as in no trained network, and the exporter shares them
     model = portable.Portable(network, header, Familiar(SIZE))
-    facts = about | {"threshold": dict.fromkeys(names, 0.5), "keep_aspect": False, "notice": portable.NOTICE}
+    facts = about | {"threshold": dict.fromkeys(names, 0.5), "keep_aspect": False, "notice": NOTICE}
     portable.save(path, portable.exported(model, size=SIZE), facts)
     return path
 
