@@ -11,7 +11,7 @@ from distill.atomic import atomic
 from distill.onnx_model import OnnxModel
 
 SIDE, MARGIN, HEAD, LINE = 320, 12, 34, 20  # pixels
-LEGEND = "Orange: hidden, that part lowers the log-odds; full colour by the number above."
+LEGEND = "Orange: hiding that part lowers the log-odds; in full colour by the number above."
 WARM = np.array([255, 80, 0])  # the colour of what counts most
 STRENGTH = 0.65  # of it, at most
 
