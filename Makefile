@@ -18,7 +18,7 @@ $(BIN)/.installed: requirements.txt
 test: setup
 	ruff check .
 	ruff format --check .
-	OMP_NUM_THREADS=1 COVERAGE_FILE=$(CURDIR)/.coverage pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 COVERAGE_FILE=$(CURDIR)/.coverage pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 # MODEL=data/models/student.int8.onnx for the quantised one, PORT=8001 where 8000 is taken
 MODEL ?= data/models/student.onnx
@@ -37,7 +37,7 @@ web/node_modules/.installed: web/package-lock.json
 	touch $@
 
 long: setup # 10,000 files a surface, every edit, disks full at four points, 100 kills
-	CASES=10000 OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile
+	CASES=10000 OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	python -m tests.kills 100
 
 bench: setup # speed and memory as ratios, after `make`; wants a quiet machine

@@ -17,6 +17,13 @@ import pytest
 from distill import prepared
 from tests.tiny import ROOT, clone_into, dvc, run
 
+SLOWEST = ("test_pipeline", "test_experiments", "test_stale", "test_disk", "test_processes", "test_kills", "test_two")
+
+
+def pytest_collection_modifyitems(items):
+    """The slowest files first: at the end one of several workers would be left alone with them."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
 
 @pytest.fixture
 def pack(tmp_path):
