@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import LONG, dvc, environment, executed, run
+from tests.tiny import LONG, dvc, environment, executed, lasting, run
 
 
 def start(clone: Path, command: str) -> subprocess.Popen:
@@ -88,7 +88,7 @@ def test_two_workers_of_a_queue_come_to_what_one_comes_to(clone):
     for temperature, lock in zip((40, 50), together, strict=True):
         assert lock.count(f"temperature: {temperature}") == 2
         dvc(clone, f"exp run --force -S temperature={temperature}")
-        assert lock_of(clone) == lock
+        assert lasting(lock_of(clone)) == lasting(lock)
     run(clone, "git checkout -q . && dvc checkout")
 
 
