@@ -23,9 +23,9 @@ Case = tuple[int, int]  # an image, a label
 
 
 def chosen(labels: np.ndarray, student: np.ndarray, teacher: np.ndarray) -> dict[str, list[Case]]:
-    """Of each kind of `WHAT` up to four cases, of other images and labels; all arguments are (N, K), unknown NaN.
+    """Of each kind of `WHAT` up to four cases; all arguments are (N, K), unknown labels NaN.
 
-    Where there are fewer than four labels, each stands for as many cases as it must.
+    Each is of another image, and of another label as long as there is one. The first is the furthest.
     """
     truth = np.nan_to_num(labels, nan=-1)
     known = truth >= 0
@@ -38,14 +38,16 @@ def chosen(labels: np.ndarray, student: np.ndarray, teacher: np.ndarray) -> dict
 
 
 def _highest(score: np.ndarray) -> list[Case]:
-    found, most = [], -(-EACH // score.shape[1])
-    for place in np.argsort(-score, axis=None, kind="stable"):
-        row, label = (int(index) for index in np.unravel_index(place, score.shape))
-        if score[row, label] < 0 or len(found) == EACH:
-            break
-        if row not in [case[0] for case in found] and [case[1] for case in found].count(label) < most:
-            found.append((row, label))
-    return found
+    places = np.argsort(-score, axis=None, kind="stable")[: np.count_nonzero(score >= 0)]
+    order = list(zip(*(index.tolist() for index in np.unravel_index(places, score.shape)), strict=True))
+    found = []
+    for most in range(1, EACH + 1):  # cases of one label
+        for row, label in order:
+            if len(found) == EACH:
+                break
+            if row not in [case[0] for case in found] and [case[1] for case in found].count(label) < most:
+                found.append((row, label))
+    return sorted(found, key=lambda case: -score[case])
 
 
 def draw(
@@ -65,7 +67,7 @@ def draw(
     """
     columns = 1 + len(maps)
     figure = Figure(figsize=(2.4 * columns, 2.65 * max(1, len(cases)) + 0.4), layout="constrained")
-    figure.suptitle(f"{title}\n{explain.LEGEND}", size=8)
+    figure.suptitle(f"{title} (of as many labels as can be)\n{explain.LEGEND}", size=8)
     panels = figure.subplots(max(1, len(cases)), columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")

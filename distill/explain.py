@@ -49,7 +49,7 @@ def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
 
 def title(name: str, probability: float, heat: np.ndarray) -> str:
     """Above the map of a network: its name, its answer, and what the strongest colour stands for."""
-    return f"{name}: {probability:.0%}, {-max(heat.max(), 0):+.1f}"
+    return f"{name}: {probability:.0%}, {max(heat.max(), 0.0):.1f}"
 
 
 def _pasted(rows: Sequence[Mapping[str, Image.Image]], *, foot: Sequence[str]) -> Image.Image:

@@ -41,11 +41,16 @@ def below(root: str | Path) -> list[str]:
 def is_image(path: Path) -> bool:
     """Whether a file is to be read as an image: by its suffix, or as DICOM by its content, which PACS leave bare.
 
-    Hidden files (macOS leaves `._x.png`) and what is no file (a pipe would never end) are not.
+    Hidden files (macOS leaves `._x.png`) and what is no file (a pipe would never end) are not; what can't be read is.
     """
     if path.name.startswith("."):
         return False
-    return path.suffix.lower() in SUFFIXES or (path.is_file() and is_dicom(path))
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        return path.is_file() and is_dicom(path)
+    except OSError:  # nobody can look into it: whoever reads it tells so
+        return True
 
 
 def is_dicom(path: str | Path) -> bool:

@@ -49,6 +49,7 @@ class OnnxModel:
         except Exception as error:  # onnxruntime has a dozen kinds, below none of their own
             reason = str(getattr(error, "strerror", None) or error)
             raise BadInput(f"{path}: no exported network: {reason}; expected what `export` writes") from None
+        self.path = path
         self.labels, self.size = self.facts["labels"], self.facts["size"]
         self.thresholds = np.array([self.facts["threshold"][label] for label in self.labels])
 
@@ -57,14 +58,18 @@ class OnnxModel:
         return images.square(image, size=self.size, keep_aspect=self.facts["keep_aspect"])
 
     def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (B, H, H) -> calibrated probabilities (B, K), how unfamiliar each image is (B,). Any thread may ask."""
-        return tuple(self.session.run(["probabilities", "unfamiliar"], {"pixels": pixels}))
+        """uint8 (B, H, H) -> calibrated probabilities (B, K), how unfamiliar each image is (B,). Any thread may ask.
+
+        Raises BadInput if one of them is no number.
+        """
+        said = tuple(self.session.run(["probabilities", "unfamiliar"], {"pixels": pixels}))
+        if not all(np.isfinite(each).all() for each in said):
+            raise BadInput(f"{self.path}: answers with what is no number, expected probabilities")
+        return said
 
     def answer(self, path: str | Path) -> Answer:
         """What it says of an image on disk. Raises BadInput or OSError if that can't be read."""
         probabilities, unfamiliar = self.run(self.pixels(images.grey(path))[None])
-        if not np.isfinite([*probabilities[0], *unfamiliar]).all():
-            raise BadInput(f"{path}: the network answers with what is no number, expected probabilities")
         present = probabilities[0] >= self.thresholds
         return Answer(probabilities[0], present, round(float(unfamiliar[0]), 6))
 
@@ -74,7 +79,7 @@ def _facts(session: onnxruntime.InferenceSession) -> dict:
     facts = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
     nodes = [*session.get_inputs(), *session.get_outputs()]
     shapes, kinds = ({node.name: getattr(node, what) for node in nodes} for what in ("shape", "type"))
-    if [kinds.get(name) for name in KINDS] != list(KINDS.values()) or len(shapes.get("unfamiliar", [])) != 1:
+    if sorted(node.name for node in nodes) != sorted(KINDS) or kinds != KINDS or len(shapes.get("unfamiliar", [])) != 1:
         raise ValueError(f"it takes and gives {kinds}")
     labels, thresholds, size = (facts.get(key) for key in ("labels", "threshold", "size"))
     names = isinstance(labels, list) and all(isinstance(label, str) and label.isprintable() for label in labels)

@@ -6,6 +6,8 @@ Needs onnxruntime, pillow, numpy and pydicom, and of this repository the folder 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -38,11 +40,23 @@ def show(model: OnnxModel, paths: list[str | Exception], writer: answers.Table |
         for path, found in zip(paths, ahead(partial(answer, model), paths, depth=cores), strict=True):
             error = isinstance(found, Exception)
             failed += error
-            with bar.aside(error=error):
+            with bar.aside(error=error), printing():
                 tell(found) if error else writer.write(path, found)
             bar.update()
-    writer.end()
+    with printing():
+        writer.end()
+        sys.stdout.flush()
     return failed
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """What the system says of the block is said of standard output."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -69,6 +83,8 @@ def refuse_target(parser: argparse.ArgumentParser, target: Path, sources: list[s
     """Exit with status 2 unless the picture may be written there."""
     if target.suffix.lower() != ".png":
         parser.error(f"--explain writes a PNG, found {str(target)!r}")
+    if target.is_dir():
+        parser.error(f"--explain writes a PNG, found a folder {str(target)!r}")
     if not target.parent.is_dir():
         parser.error(f"--explain: there is no folder {str(target.parent)!r}")
     if target.exists() and any(Path(source).exists() and target.samefile(source) for source in sources):
@@ -107,8 +123,8 @@ def answer(model: OnnxModel, path: str | Exception) -> Answer | Exception:
 
 def tell(error: Exception) -> None:
     """One line on standard error."""
-    reason = getattr(error, "strerror", None)
-    said = f"{error.filename or 'standard output'}: {reason}" if reason else str(error)
+    named = isinstance(error, OSError) and error.filename and not error.filename2
+    said = f"{error.filename}: {error.strerror}" if named else str(error)
     print("error:", answers.printable(" ".join(said.split())), file=sys.stderr)
 
 
@@ -130,9 +146,7 @@ if __name__ == "__main__":
     sys.stdin.reconfigure(errors="surrogateescape")  # the names of files are any bytes
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        status = main()
-        sys.stdout.flush()
-        sys.exit(status)
+        sys.exit(main())
     except (BadInput, OSError) as error:
         # what was not written stays unwritten: else Python tries again at its end, and complains in two lines
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
