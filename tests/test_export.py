@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
@@ -109,6 +110,22 @@ def test_in_8_bits_it_is_smaller_and_ranks_nearly_the_same(made, films, tmp_path
     assert abs(auroc.macro(labels, exact) - auroc.macro(labels, rough)) < 0.02
     weights_in = {tensor.data_type for tensor in onnx.load(small).graph.initializer if len(tensor.dims) == 4}
     assert weights_in == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.parametrize("size", [32, 33, 50])
+@pytest.mark.parametrize("backbones", [[], ENSEMBLE], ids=["student", "ensemble"])
+def test_in_cells_of_four_pixels_the_network_is_the_same(tmp_path, backbones, size):
+    torch.manual_seed(1)
+    header = weights.Header("student", backbones, ["a", "b"], size, 0.5, 0.2, study="tiny", seed=0, platt=PLATT)
+    full = portable.exported(portable.Portable(weights.build(header).eval(), header, Familiar(size)), size=size)
+    pixels = {"pixels": np.random.default_rng(0).integers(0, 256, (5, size, size), np.uint8)}
+    expected = onnxruntime.InferenceSession(full.SerializeToString()).run(None, pixels)
+    cells = quantised.in_cells(full)
+    assert ("SpaceToDepth" in [node.op_type for node in cells.graph.node]) == (not backbones and size % 2 == 0)
+    onnx.checker.check_model(cells, full_check=True)
+    found = onnxruntime.InferenceSession(cells.SerializeToString()).run(None, pixels)
+    for each, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(each, other, rtol=1e-5)
 
 
 @pytest.mark.parametrize("key", ["labels", "size", "keep_aspect", "mean", "threshold", "notice"])
