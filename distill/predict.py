@@ -143,6 +143,9 @@ def side_by_side(path: str, model: OnnxModel, others: list[str]) -> dict[str, On
 
 
 if __name__ == "__main__":
+    if sys.stdin is None or sys.stdout is None:
+        tell(BadInput("found standard input or output closed, expected both open, be it on /dev/null"))
+        sys.exit(2)
     sys.stdin.reconfigure(errors="surrogateescape")  # the names of files are any bytes
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:

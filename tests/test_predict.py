@@ -216,6 +216,15 @@ def test_no_word_of_a_hostile_model_is_believed(folder, fact):
     assert done.stderr.startswith("error: hostile.onnx: no exported network") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_stream_is_told(folder, closed):
+    command = f"{sys.executable} -m distill.predict student.onnx films/a.png {closed}"
+    about = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, **about)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: found standard input or output closed") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("change", ["no unfamiliar", "other pixels", "one more input", "no number"])
 def test_a_network_that_answers_in_another_way_is_refused(folder, change):
     model, facts = onnx.load(folder / "student.onnx"), OnnxModel(folder / "student.onnx").facts

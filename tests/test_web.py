@@ -358,10 +358,10 @@ def test_the_same_file_can_be_chosen_again(opened, model, tmp_path):
     agrees(opened.read(path), model, path)
 
 
-DROP = """({base64, name, at}) => {
+DROP = """({base64, names, at}) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const dataTransfer = new DataTransfer();
-  if (name) dataTransfer.items.add(new File([bytes], name));
+  for (const each of names) dataTransfer.items.add(new File([bytes], each));
   const target = document.querySelector(at);
   const kept = ["dragover", "drop"].map((kind) => target.dispatchEvent(
     new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true })));
@@ -373,11 +373,19 @@ DROP = """({base64, name, at}) => {
 def test_a_film_can_be_dropped_anywhere(page, model, tmp_path, place):
     path = save(tmp_path / "film.png", film(seed=1))
     content = base64.b64encode(path.read_bytes()).decode()
-    assert page("evaluate", DROP, {"base64": content, "name": "dropped.png", "at": place}) is False  # no navigation
+    assert page("evaluate", DROP, {"base64": content, "names": ["dropped.png"], "at": place}) is False  # no navigation
     page.wait("explained")
     agrees(page.said(), model, path)
-    assert page("evaluate", DROP, {"base64": "", "name": "", "at": place}) is False  # a text: neither taken nor opened
+    assert page("evaluate", DROP, {"base64": "", "names": [], "at": place}) is False  # a text: neither taken nor opened
     assert page.said()["error"] == ""
+
+
+def test_of_several_films_the_page_says_which_it_read(page, tmp_path):
+    content = base64.b64encode(save(tmp_path / "film.png", film(seed=1)).read_bytes()).decode()
+    page("evaluate", DROP, {"base64": content, "names": ["a.png", "b.png", "c.png"], "at": "footer"})
+    page.wait("explained")
+    said = page("evaluate", "() => document.getElementById('status').innerText")
+    assert said.startswith("a.png, the first of 3 files – ")
 
 
 def test_what_the_network_is_stands_on_the_page(opened, model):
@@ -412,7 +420,7 @@ def test_a_page_without_its_network_says_so(browser, model, tmp_path, content):
         (model.site / "model.onnx").write_bytes(content)
     try:
         browser.open(model.address)
-        browser("evaluate", DROP, {"base64": "", "name": "dropped.png", "at": "footer"})  # there is nobody to ask
+        browser("evaluate", DROP, {"base64": "", "names": ["dropped.png"], "at": "footer"})  # there is nobody to ask
         assert browser.said()["error"].startswith("The network could not be loaded: ")
         browser.forgive("404")
     finally:

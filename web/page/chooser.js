@@ -2,11 +2,11 @@
 
 /**
  * @param {HTMLInputElement} input of type file
- * @param {(file: File) => void} take told of each file; of several at once, of the first
+ * @param {(file: File, count: number) => void} take told of the first file and of how many came with it, itself included
  */
 export function listenForFiles(input, take) {
   input.addEventListener("change", () => {
-    if (input.files.length) take(input.files[0]);
+    if (input.files.length) take(input.files[0], input.files.length);
     input.value = ""; // else the same file, chosen again, would be no change
   });
   // Everywhere: a file that misses its target would replace the page.
@@ -14,7 +14,8 @@ export function listenForFiles(input, take) {
   document.addEventListener("dragleave", (event) => mark(event, event.relatedTarget !== null));
   document.addEventListener("drop", (event) => {
     mark(event, false);
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (files.length) take(files[0], files.length);
   });
 }
 

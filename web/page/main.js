@@ -17,9 +17,10 @@ worker.onmessage = ({ data }) => {
 };
 worker.onerror = () => broken({ reason: "this browser is too old, or files of the page are missing" });
 
-listenForFiles(element("file"), (file) => {
+listenForFiles(element("file"), (file, count) => {
   if (element("chooser").hidden) return; // there is no network to ask
-  [newest, name] = [newest + 1, file.name];
+  newest += 1;
+  name = count > 1 ? `${file.name}, the first of ${count} files` : file.name;
   result?.hide();
   error.hidden = true;
   state("reading");
