@@ -25,7 +25,7 @@ Case = tuple[int, int]  # an image, a label
 def chosen(labels: np.ndarray, student: np.ndarray, teacher: np.ndarray) -> dict[str, list[Case]]:
     """Of each kind of `WHAT` up to four cases; all arguments are (N, K), unknown labels NaN.
 
-    Each is of another image, and of another label as long as there is one. The first is the furthest.
+    Each is of another image; a label comes again where no other is left. The highest score comes first.
     """
     truth = np.nan_to_num(labels, nan=-1)
     known = truth >= 0
@@ -67,7 +67,7 @@ def draw(
     """
     columns = 1 + len(maps)
     figure = Figure(figsize=(2.4 * columns, 2.65 * max(1, len(cases)) + 0.4), layout="constrained")
-    figure.suptitle(f"{title} (of as many labels as can be)\n{explain.LEGEND}", size=8)
+    figure.suptitle(f"{title} (other labels first)\n{explain.LEGEND}", size=8)
     panels = figure.subplots(max(1, len(cases)), columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")

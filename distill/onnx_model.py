@@ -16,6 +16,7 @@ from distill import images
 from distill.errors import BadInput
 
 KINDS = {"pixels": "tensor(uint8)", "probabilities": "tensor(float)", "unfamiliar": "tensor(float)"}
+INPUTS, OUTPUTS = ["pixels"], ["probabilities", "unfamiliar"]
 LARGEST = 8192  # pixels a side, as in schema.py: what a file says must not claim any amount of memory
 
 
@@ -62,14 +63,18 @@ class OnnxModel:
 
         Raises BadInput if one of them is no number.
         """
-        said = tuple(self.session.run(["probabilities", "unfamiliar"], {"pixels": pixels}))
+        said = tuple(self.session.run(OUTPUTS, {"pixels": pixels}))
         if not all(np.isfinite(each).all() for each in said):
             raise BadInput(f"{self.path}: answers with what is no number, expected probabilities")
         return said
 
     def answer(self, path: str | Path) -> Answer:
-        """What it says of an image on disk. Raises BadInput or OSError if that can't be read."""
-        probabilities, unfamiliar = self.run(self.pixels(images.grey(path))[None])
+        """What it says of an image on disk. Raises BadInput as `run` does, and BadInput or OSError for a bad image."""
+        pixels = self.pixels(images.grey(path))
+        try:
+            probabilities, unfamiliar = self.run(pixels[None])
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
         present = probabilities[0] >= self.thresholds
         return Answer(probabilities[0], present, round(float(unfamiliar[0]), 6))
 
@@ -77,15 +82,16 @@ class OnnxModel:
 def _facts(session: onnxruntime.InferenceSession) -> dict:
     """What stands in the metadata. Raises ValueError if something needed is missing, or no network can be so."""
     facts = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
-    nodes = [*session.get_inputs(), *session.get_outputs()]
-    shapes, kinds = ({node.name: getattr(node, what) for node in nodes} for what in ("shape", "type"))
-    if sorted(node.name for node in nodes) != sorted(KINDS) or kinds != KINDS or len(shapes.get("unfamiliar", [])) != 1:
+    taken, given = session.get_inputs(), session.get_outputs()
+    shapes, kinds = ({node.name: getattr(node, what) for node in taken + given} for what in ("shape", "type"))
+    as_asked = [node.name for node in taken] == INPUTS and sorted(node.name for node in given) == OUTPUTS
+    if not as_asked or kinds != KINDS or len(shapes["unfamiliar"]) != 1:
         raise ValueError(f"it takes and gives {kinds}")
     labels, thresholds, size = (facts.get(key) for key in ("labels", "threshold", "size"))
     names = isinstance(labels, list) and all(isinstance(label, str) and label.isprintable() for label in labels)
     _refuse(facts, "labels", names and labels and len(set(labels)) == len(labels))
-    _refuse(facts, "size", type(size) is int and 0 < size <= LARGEST and shapes.get("pixels", [])[1:] == [size, size])
-    _refuse(facts, "labels", shapes.get("probabilities", [])[1:] == [len(labels)])
+    _refuse(facts, "size", type(size) is int and 0 < size <= LARGEST and shapes["pixels"][1:] == [size, size])
+    _refuse(facts, "labels", shapes["probabilities"][1:] == [len(labels)])
     _refuse(facts, "threshold", isinstance(thresholds, dict) and set(thresholds) == set(labels))
     _refuse(facts, "threshold", all(map(_is_share, thresholds.values())))
     _refuse(facts, "mean", _is_share(facts.get("mean")))

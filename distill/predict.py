@@ -7,8 +7,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from distill import answers, explain, files, images
@@ -29,7 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.explain and not isinstance(answer(model, paths[0]), Exception):
         # before a word is printed: who reads the words may leave at any of them
         explain.save(asked.explain, images.grey(paths[0]), beside)
-    return 1 if show(model, paths, WRITERS[asked.format](model, sys.stdout)) else 0
+    with printing():
+        writer = WRITERS[asked.format](model, sys.stdout)
+    return 1 if show(model, paths, writer) else 0
 
 
 def show(model: OnnxModel, paths: list[str | Exception], writer: answers.Table | answers.Json | answers.Csv) -> int:
@@ -40,7 +43,7 @@ def show(model: OnnxModel, paths: list[str | Exception], writer: answers.Table |
         for path, found in zip(paths, ahead(partial(answer, model), paths, depth=cores), strict=True):
             error = isinstance(found, Exception)
             failed += error
-            with bar.aside(error=error), printing():
+            with bar.aside(error=error), nullcontext() if error else printing():
                 tell(found) if error else writer.write(path, found)
             bar.update()
     with printing():
@@ -143,8 +146,9 @@ def side_by_side(path: str, model: OnnxModel, others: list[str]) -> dict[str, On
 
 
 if __name__ == "__main__":
-    if sys.stdin is None or sys.stdout is None:
-        tell(BadInput("found standard input or output closed, expected both open, be it on /dev/null"))
+    sys.stdin, sys.stderr = sys.stdin or TextIOWrapper(BytesIO()), sys.stderr or StringIO()  # None is a closed one
+    if sys.stdout is None:
+        tell(BadInput("standard output: found it closed, expected it open"))
         sys.exit(2)
     sys.stdin.reconfigure(errors="surrogateescape")  # the names of files are any bytes
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -100,7 +100,7 @@ def test_the_same_network_is_the_same_file(made, tmp_path):
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
 
 
-def test_in_8_bits_it_is_smaller_and_ranks_nearly_the_same(made, films, tmp_path):
+def test_in_8_bits_it_is_smaller_and_ranks_nearly_the_same(made, films, tmp_path, request):
     pixels, labels = films
     full, small = made[3], tmp_path / "small.onnx"
     portable.save(small, quantised.quantised(full, pixels[:100]), OnnxModel(full).facts)
@@ -108,6 +108,8 @@ def test_in_8_bits_it_is_smaller_and_ranks_nearly_the_same(made, films, tmp_path
     exact, rough = (OnnxModel(path).run(pixels)[0] for path in (full, small))
     assert 0 < np.abs(exact - rough).max() < 0.25
     assert abs(auroc.macro(labels, exact) - auroc.macro(labels, rough)) < 0.02
+    kinds = {node.op_type for node in onnx.load(small).graph.node}
+    assert ("SpaceToDepth" in kinds) == (request.node.callspec.id == "student")
     weights_in = {tensor.data_type for tensor in onnx.load(small).graph.initializer if len(tensor.dims) == 4}
     assert weights_in == {onnx.TensorProto.INT8}
 

@@ -180,9 +180,10 @@ def test_what_can_not_be_printed_is_told_and_the_picture_is_drawn(folder, unbuff
     about = {"cwd": folder, "env": plain | {"PYTHONPATH": str(ROOT)} | unbuffered}
     (folder / "gone.png").unlink(missing_ok=True)
     command = f"{sys.executable} -m distill.predict student.onnx films/a.png"
-    done = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True, **about)
-    assert done.returncode == 2
-    assert done.stderr == "error: standard output: No space left on device\n"
+    for kind in ("", "--json", "--csv"):
+        done = subprocess.run(f"{command} {kind} > /dev/full", shell=True, capture_output=True, text=True, **about)
+        assert done.returncode == 2
+        assert done.stderr == "error: standard output: No space left on device\n"
     gone = f"{{ {command} --explain gone.png; echo $? > status; }} | true"
     done = subprocess.run(gone, shell=True, capture_output=True, text=True, **about)
     assert done.stderr == "" and (folder / "status").read_text() == "141\n" and (folder / "gone.png").exists()
@@ -216,22 +217,38 @@ def test_no_word_of_a_hostile_model_is_believed(folder, fact):
     assert done.stderr.startswith("error: hostile.onnx: no exported network") and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-"])
-def test_a_closed_stream_is_told(folder, closed):
-    command = f"{sys.executable} -m distill.predict student.onnx films/a.png {closed}"
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_stream_that_nobody_needs_may_be_closed(folder, closed):
+    (folder / "films" / "none.png").write_bytes(b"no image")
+    command = f"{sys.executable} -m distill.predict student.onnx films --csv"
+    about = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    expected, done = (
+        subprocess.run(f"{command} {how}", shell=True, capture_output=True, text=True, **about) for how in ("", closed)
+    )
+    (folder / "films" / "none.png").unlink()
+    assert done.returncode == expected.returncode == 1 and done.stdout == expected.stdout != ""
+    assert done.stderr == ("" if closed == "2>&-" else expected.stderr) and "none.png" in expected.stderr
+
+
+def test_where_there_is_no_output_that_is_told(folder):
+    command = f"{sys.executable} -m distill.predict student.onnx films/a.png >&-"
     about = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
     done = subprocess.run(command, shell=True, capture_output=True, text=True, **about)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("error: found standard input or output closed") and done.stderr.count("\n") == 1
+    assert done.stderr == "error: standard output: found it closed, expected it open\n"
 
 
-@pytest.mark.parametrize("change", ["no unfamiliar", "other pixels", "one more input", "no number"])
+@pytest.mark.parametrize("change", ["no unfamiliar", "other pixels", "one more input", "swapped", "no number"])
 def test_a_network_that_answers_in_another_way_is_refused(folder, change):
     model, facts = onnx.load(folder / "student.onnx"), OnnxModel(folder / "student.onnx").facts
     if change == "no unfamiliar":
         del model.graph.output[[node.name for node in model.graph.output].index("unfamiliar")]
     elif change == "one more input":
         model.graph.input.append(onnx.helper.make_tensor_value_info("extra", onnx.TensorProto.FLOAT, [1]))
+    elif change == "swapped":
+        place = [node.name for node in model.graph.output].index("probabilities")
+        model.graph.input.append(model.graph.output.pop(place))
+        next(node for node in model.graph.node if "probabilities" in node.output).output[0] = "unused"
     elif change == "other pixels":
         model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
     else:
@@ -240,15 +257,23 @@ def test_a_network_that_answers_in_another_way_is_refused(folder, change):
     portable.save(folder / "other.onnx", model, facts)
     done = predict(folder, "other.onnx", "films/a.png", "--json")
     assert done.returncode in (1, 2) and done.stdout == "" and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: other.onnx: no exported network" if change != "no number" else "error: other")
+    assert done.stderr.startswith(
+        "error: other.onnx: no exported" if change != "no number" else "error: films/a.png: other.onnx: answers"
+    )
 
 
 @pytest.mark.parametrize(
     ("target", "told"),
-    [("why.jpg", "writes a PNG"), ("no/why.png", "no folder 'no'"), ("films/a.png", "would overwrite 'films/a.png'")],
+    [
+        ("why.jpg", "writes a PNG"),
+        ("no/why.png", "no folder 'no'"),
+        ("folder.png", "found a folder 'folder.png'"),
+        ("films/a.png", "would overwrite 'films/a.png'"),
+    ],
 )
 def test_a_picture_goes_only_where_it_harms_nothing(folder, target, told):
     film = (folder / "films/a.png").read_bytes()
+    (folder / "folder.png").mkdir(exist_ok=True)
     done = predict(folder, "student.onnx", "films/a.png", "--explain", target)
     assert done.returncode == 2 and told in done.stderr and done.stdout == ""
     assert (folder / "films/a.png").read_bytes() == film and not (folder / "no").exists()

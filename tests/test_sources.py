@@ -1,5 +1,6 @@
 """Several sources in one study: names, what excludes what, and which images nobody asked for."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -99,6 +100,11 @@ def test_a_walk_follows_links_to_folders_and_a_loop_does_no_harm(root):
         "h.jpeg",
     }
     assert len(found) == 7
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file whose beginning nobody can read: of Linux")
+def test_a_file_that_can_not_be_looked_into_is_listed_so_that_its_reader_tells_it():
+    assert files.is_image(Path("/proc/self/mem")) and not files.is_image(Path("/proc/self/status"))
 
 
 def test_files_and_archives_are_opened_where_they_are(root):

@@ -380,12 +380,14 @@ def test_a_film_can_be_dropped_anywhere(page, model, tmp_path, place):
     assert page.said()["error"] == ""
 
 
-def test_of_several_films_the_page_says_which_it_read(page, tmp_path):
-    content = base64.b64encode(save(tmp_path / "film.png", film(seed=1)).read_bytes()).decode()
-    page("evaluate", DROP, {"base64": content, "names": ["a.png", "b.png", "c.png"], "at": "footer"})
-    page.wait("explained")
-    said = page("evaluate", "() => document.getElementById('status').innerText")
-    assert said.startswith("a.png, the first of 3 files – ")
+@pytest.mark.parametrize(("content", "state", "place"), [(film, "explained", "status"), (None, "failed", "error")])
+def test_of_several_films_the_page_says_that_it_read_the_first(page, tmp_path, content, state, place):
+    path = save(tmp_path / "film.png", content(seed=1)) if content else None
+    encoded = base64.b64encode(path.read_bytes() if path else b"no image").decode()
+    page("evaluate", DROP, {"base64": encoded, "names": ["a.png", "b.png", "c.png"], "at": "footer"})
+    page.wait(state)
+    said = page("evaluate", f"() => document.getElementById('{place}').innerText")
+    assert said.lstrip("“").startswith("a.png") and said.endswith(". Of 3 files only the first was read.")
 
 
 def test_what_the_network_is_stands_on_the_page(opened, model):

@@ -8,7 +8,7 @@ import { element, summary } from "./words.js";
 
 const worker = new Worker("worker.js", { type: "module" });
 const [status, error] = [element("status"), element("error")];
-let [newest, name, facts, result] = [0, "", null, null];
+let [newest, name, others, facts, result] = [0, "", "", null, null];
 
 const ANSWERS = { ready, broken, failed, answer, progress, map };
 
@@ -19,8 +19,8 @@ worker.onerror = () => broken({ reason: "this browser is too old, or files of th
 
 listenForFiles(element("file"), (file, count) => {
   if (element("chooser").hidden) return; // there is no network to ask
-  newest += 1;
-  name = count > 1 ? `${file.name}, the first of ${count} files` : file.name;
+  [newest, name] = [newest + 1, file.name];
+  others = count > 1 ? ` Of ${count} files only the first was read.` : "";
   result?.hide();
   error.hidden = true;
   state("reading");
@@ -44,7 +44,7 @@ function broken({ reason }) {
 }
 
 function failed({ reason }) {
-  fail(`“${name}” ${reason}.`);
+  fail(`“${name}” ${reason}.${others}`);
 }
 
 function fail(sentence) {
@@ -57,7 +57,7 @@ function fail(sentence) {
 function answer(message) {
   const findings = ranked(facts, message.probabilities);
   result.show(findings, message, name);
-  status.textContent = summary(findings, message.unfamiliar, name);
+  status.textContent = summary(findings, message.unfamiliar, name) + others;
   state("answered");
 }
 
