@@ -118,7 +118,7 @@ def test_what_the_dump_says_is_what_the_network_says(study):
     dumped()
     train = prepared.read("data/prepared.h5", "train")
     network, _ = weights.load("data/models/assistant.safetensors", split=train, levels=[1, 2, 3], grid=2)
-    images = (torch.from_numpy(train.images[:])[:, None].float() / 255 - train.mean) / train.std
+    images = (torch.tensor(train.images[:])[:, None].float() / 255 - train.mean) / train.std
     with torch.inference_mode():
         logits, features = network(images)
     said = dumps.Dump("data/dumps/assistant.h5")
