@@ -67,7 +67,7 @@ def draw(
     """
     columns = 1 + len(maps)
     figure = Figure(figsize=(2.4 * columns, 2.65 * max(1, len(cases)) + 0.4), layout="constrained")
-    figure.suptitle(f"{title} (other labels first)\n{explain.LEGEND}", size=8)
+    figure.suptitle(f"{title} (different labels preferred)\n{explain.LEGEND}", size=8)
     panels = figure.subplots(max(1, len(cases)), columns, squeeze=False)
     for axes in panels.flat:
         axes.axis("off")

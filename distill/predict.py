@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -43,8 +43,12 @@ def show(model: OnnxModel, paths: list[str | Exception], writer: answers.Table |
         for path, found in zip(paths, ahead(partial(answer, model), paths, depth=cores), strict=True):
             error = isinstance(found, Exception)
             failed += error
-            with bar.aside(error=error), nullcontext() if error else printing():
-                tell(found) if error else writer.write(path, found)
+            with bar.aside(error=error):
+                if error:
+                    tell(found)
+                else:
+                    with printing():
+                        writer.write(path, found)
             bar.update()
     with printing():
         writer.end()

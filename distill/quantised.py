@@ -60,8 +60,8 @@ def in_cells(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network, changed in place, whose first convolution sees each cell of 2 × 2 pixels as four channels.
 
     The student's 5 × 5 pixels with stride 2 are 3 × 3 cells with stride 1, whose last row and column of pixels have
-    weight 0: in 8 bits a quarter of onnxruntime's time for that convolution (LOG.md, 2026-11-23). A network that
-    begins otherwise or has an odd number of pixels is left as it is.
+    weight 0. In 8 bits onnxruntime is faster so (`tests/benchmarks/latency.py`). A network that begins otherwise or has
+    an odd number of pixels is left as it is.
     """
     nodes = model.graph.node
     place = next(index for index, node in enumerate(nodes) if node.op_type == "Conv")

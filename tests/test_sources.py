@@ -102,7 +102,9 @@ def test_a_walk_follows_links_to_folders_and_a_loop_does_no_harm(root):
     assert len(found) == 7
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file whose beginning nobody can read: of Linux")
+@pytest.mark.skipif(
+    not Path("/proc/self/mem").exists(), reason="needs /proc/self/mem, which nobody can read from its start"
+)
 def test_a_file_that_can_not_be_looked_into_is_listed_so_that_its_reader_tells_it():
     assert files.is_image(Path("/proc/self/mem")) and not files.is_image(Path("/proc/self/status"))
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from distill import explain, images, portable
+from distill import explain, images, portable, quantised
 from distill.familiar import Familiar
 from distill.models import Student
 from distill.notice import NOTICE
@@ -381,13 +381,27 @@ def test_a_film_can_be_dropped_anywhere(page, model, tmp_path, place):
 
 
 @pytest.mark.parametrize(("content", "state", "place"), [(film, "explained", "status"), (None, "failed", "error")])
-def test_of_several_films_the_page_says_that_it_read_the_first(page, tmp_path, content, state, place):
+def test_of_several_films_the_page_says_that_it_looked_at_the_first(page, tmp_path, content, state, place):
     path = save(tmp_path / "film.png", content(seed=1)) if content else None
     encoded = base64.b64encode(path.read_bytes() if path else b"no image").decode()
     page("evaluate", DROP, {"base64": encoded, "names": ["a.png", "b.png", "c.png"], "at": "footer"})
     page.wait(state)
     said = page("evaluate", f"() => document.getElementById('{place}').innerText")
-    assert said.lstrip("“").startswith("a.png") and said.endswith(". Of 3 files only the first was read.")
+    assert said.lstrip("“").startswith("a.png") and said.endswith(". Of 3 files only the first was looked at.")
+
+
+def test_the_8_bit_file_says_what_it_says_in_python(browser, model, tmp_path):
+    small, kept = tmp_path / "small.onnx", tmp_path / "kept.onnx"
+    shutil.copy(model.site / "model.onnx", kept)
+    noise = np.random.default_rng(0).integers(0, 256, (64, model.size, model.size), np.uint8)
+    portable.save(small, quantised.quantised(kept, noise), model.facts)
+    shutil.copy(small, model.site / "model.onnx")
+    try:
+        browser.open(model.address)
+        path = save(tmp_path / "film.png", film(seed=1))
+        agrees(browser.read(path), OnnxModel(small), path)
+    finally:
+        shutil.copy(kept, model.site / "model.onnx")
 
 
 def test_what_the_network_is_stands_on_the_page(opened, model):

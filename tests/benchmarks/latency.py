@@ -7,10 +7,11 @@ The networks have random weights, which take as long as any, and are all exporte
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime
@@ -33,6 +34,9 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         student = shipped(Path(folder))
         print("\n| what | against | ratio | goal | on |\n|---|---|---|---|---|")
+        pixel_by_pixel = small(Path(folder, "pixels.onnx"), Path(folder, "student.onnx"), cells=False)
+        slower = against(OnnxModel(pixel_by_pixel), OnnxModel(student), times=200)
+        print(line("the student in 8 bits without cells of pixels", student.stem, slower, "> 1"), flush=True)
         for name, (backbones, goal) in LARGE.items():
             large = OnnxModel(export(Path(folder, "large.onnx"), backbones))
             slower = against(large, OnnxModel(student))
@@ -59,25 +63,32 @@ def export(path: Path, backbones: list[str]) -> Path:
 
 def shipped(folder: Path) -> Path:
     """The faster of the student's two files here; prints both."""
-    full, small = export(folder / "student.onnx", []), folder / "student.int8.onnx"
-    noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE), np.uint8)
-    portable.save(small, quantised.quantised(full, noise), OnnxModel(full).facts)
-    times = latency.taken({path.name: OnnxModel(path) for path in (full, small)})
-    for path in (full, small):
+    full = export(folder / "student.onnx", [])
+    both = full, small(folder / "student.int8.onnx", full)
+    times = latency.taken({path.name: OnnxModel(path) for path in both})
+    for path in both:
         print(f"{path.name}: {times[path.name]['p50_ms']:.2f} ms, {path.stat().st_size:,} bytes")
-    return min((full, small), key=lambda path: times[path.name]["p50_ms"])
+    return min(both, key=lambda path: times[path.name]["p50_ms"])
 
 
-def against(large: OnnxModel, student: OnnxModel) -> list[float]:
-    """How many times as long the large one takes, in turn."""
+def small(path: Path, full: Path, *, cells: bool = True) -> Path:
+    """The model `full` in 8 bits, as `quantise` writes it or without `quantised.in_cells`."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE), np.uint8)
+    with nullcontext() if cells else patch.object(quantised, "in_cells", lambda model: model):
+        portable.save(path, quantised.quantised(full, noise), OnnxModel(full).facts)
+    return path
+
+
+def against(large: OnnxModel, student: OnnxModel, *, times: int = 5) -> list[float]:
+    """How many times as long the large one takes, in turn; so many runs of it a round."""
     image = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE), np.uint8)
 
-    def repeat(model, times):
-        for _ in range(times):
+    def repeat(model, count):
+        for _ in range(count):
             model.run(image)
 
-    pairs = in_turn(partial(repeat, large, 5), partial(repeat, student, 200), rounds=7)
-    return [(slow / 5) / (fast / 200) for slow, fast in pairs]
+    pairs = in_turn(partial(repeat, large, times), partial(repeat, student, 200), rounds=7)
+    return [(slow / times) / (fast / 200) for slow, fast in pairs]
 
 
 def predictions(films: Path, student: Path):

@@ -20,7 +20,7 @@ worker.onerror = () => broken({ reason: "this browser is too old, or files of th
 listenForFiles(element("file"), (file, count) => {
   if (element("chooser").hidden) return; // there is no network to ask
   [newest, name] = [newest + 1, file.name];
-  others = count > 1 ? ` Of ${count} files only the first was read.` : "";
+  others = count > 1 ? ` Of ${count} files only the first was looked at.` : "";
   result?.hide();
   error.hidden = true;
   state("reading");
