@@ -1,9 +1,9 @@
-# `make` sets everything up and runs the default study; `make test` sets everything up and runs the tests.
+# `make` sets everything up and runs the default study; `make test` sets everything up and runs the fast tests.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test web long bench ablation audit renew vulnerabilities
+.PHONY: run setup test test-slow test-all coverage web long bench ablation audit renew vulnerabilities
 
 run: setup
 	dvc repro
@@ -15,18 +15,30 @@ $(BIN)/.installed: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-test: setup
-	ruff check .
-	ruff format --check .
-	OMP_NUM_THREADS=1 COVERAGE_FILE=$(CURDIR)/.coverage pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+# each worker takes one file after another, in the order of tests/conftest.py
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test: setup # in some minutes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PYTEST) -m "not slow and not web"
+
+test-slow: setup # kills, full disks, several processes, the whole study again, the page in a browser
+	$(PYTEST) -m "slow or web"
+
+test-all: test test-slow
+
+coverage: setup # of all tests; takes as long again
+	rm -rf .pytest_cache/d/finished
+	COVERAGE_FILE=$(CURDIR)/.coverage $(PYTEST) --cov --cov-report=term:skip-covered
 
 # MODEL=data/models/student.int8.onnx for the quantised one, PORT=8001 where 8000 is taken
 MODEL ?= data/models/student.onnx
 PORT ?= 8000
 
-web: $(MODEL) web/node_modules/.installed # the page, on http://127.0.0.1:8000/
-	$(PYTHON) -m web.assemble $(MODEL)
-	$(PYTHON) web/site/serve.py $(PORT)
+web: setup $(MODEL) web/node_modules/.installed # the page, on http://127.0.0.1:8000/
+	$(BIN)/python -m web.assemble $(MODEL)
+	$(BIN)/python web/site/serve.py $(PORT)
 
 %.onnx:
 	@echo "$@ is not there: run \`make\` first" >&2; exit 1
@@ -37,7 +49,7 @@ web/node_modules/.installed: web/package-lock.json
 	touch $@
 
 long: setup # 10,000 files a surface, every edit, disks full at four points, 100 kills
-	CASES=10000 OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	CASES=10000 $(PYTEST)
 	python -m tests.kills 100
 
 bench: setup # speed and memory as ratios, after `make`; wants a quiet machine
@@ -55,9 +67,9 @@ renew: setup # the newest version of everything, pinned
 vulnerabilities: setup # what is known of the pinned versions; asks the package registry's own data
 	uv tool run pip-audit@2.10.1 --strict --disable-pip --no-deps --requirement requirements.txt
 
-audit: setup # do the dumps say what their networks say?
-	python -m distill.audit
+audit: setup # compare the dumps with the outputs of their networks
+	python -m rayling.experiments.audit
 
-ablation: setup # is the student better for being taught? 15 experiments from a finished and committed baseline
-	python -m distill.sweep
-	python -m distill.ablation
+ablation: setup # what distillation is worth: 15 experiments from a finished and committed baseline
+	python -m rayling.experiments.sweep
+	python -m rayling.experiments.ablation

@@ -1,4 +1,8 @@
-"""One small script a stage: `python -m stages.<name>`, run by DVC from the repository's root."""
+"""One small script a stage: `python -m stages.<name>`, run by DVC from the repository's root.
+
+Importing this package decides how a stage ends: with one line for an error that a user can correct, and without
+half-written files when it is stopped. A stage waits while another process runs the same stage.
+"""
 
 import fcntl
 import os
@@ -6,24 +10,14 @@ import signal
 import sys
 from pathlib import Path
 
-from distill.errors import BadInput
+from rayling.common.errors import print_error
 
 LOCKS = Path("data/.locks")
 
 
-def _tell(kind, error, trace):
-    """One line for what a user can mend (bad input, a full disk, a file not to be read) or did; else the traceback."""
-    if issubclass(kind, BadInput | OSError):
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-    elif issubclass(kind, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-def _end(number, frame):
-    """Leave as at the end, so that nothing half-written stays; the status is the shell's for signals."""
-    if not _at_work(frame):  # an exception in an import, or in what libraries do last, would end in a traceback
+def _stop(number, frame):
+    """Leave through `finally` blocks, so that nothing half-written stays, with the shell's exit status for signals."""
+    if not _in_main(frame):  # an exception during an import, or at exit, would end in a traceback
         os.write(2, b"interrupted\n")
         os._exit(128 + number)
     if number == signal.SIGINT:
@@ -31,8 +25,8 @@ def _end(number, frame):
     sys.exit(128 + number)
 
 
-def _at_work(frame):
-    """Whether the stage's own script is running, and imports nothing just now."""
+def _in_main(frame):
+    """Whether the stage's own script is running and imports nothing at the moment."""
     running = set()
     while frame:
         running |= {frame.f_globals.get("__name__"), frame.f_code.co_filename}
@@ -40,24 +34,24 @@ def _at_work(frame):
     return "__main__" in running and "<frozen importlib._bootstrap>" not in running
 
 
-def _alone():
-    """Wait while another process runs this very stage here: one whose DVC was killed would go on writing beside us."""
+def _lock():
+    """Wait while another process runs this stage here, such as one whose DVC was killed. Returns the lock's file."""
     name = "-".join(Path(word).name for word in sys.orig_argv[2:])  # python -m stages.dump teacher
     LOCKS.mkdir(parents=True, exist_ok=True)
     lock = (LOCKS / name).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"waits for another run of {name} in this folder to end", flush=True)
+        print(f"waiting for another run of {name} in this folder to end", flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError as error:
         print(f"{lock.name}: this file system has no locks ({error.strerror}): run no stage twice at once", flush=True)
-    return lock  # the lock ends with the process
+    return lock
 
 
-sys.excepthook = _tell
+sys.excepthook = print_error
 if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("stages."):
-    signal.signal(signal.SIGTERM, _end)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a script
-        signal.signal(signal.SIGINT, _end)
-    _lock = _alone()
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # ignored in the background of a script
+        signal.signal(signal.SIGINT, _stop)
+    _locked = _lock()  # until the process ends

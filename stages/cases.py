@@ -1,6 +1,6 @@
-"""Draw cases of test to look at: the best, the worst, and those about which student and teacher disagree.
+"""Draw test cases: the student's best, its worst, and those on which student and teacher disagree most.
 
-Beside each film stands where the student and the teacher saw the finding (`occlusion.py`).
+Beside each image stand the occlusion maps of the student and the teacher (`rayling/explain/occlusion.py`).
 Reads data/prepared.h5, data/predictions/ and data/models/ of both, writes plots/cases/.
 """
 
@@ -9,46 +9,56 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from distill import calibration, cases, occlusion, predictions, prepared, runtime, weights
-from distill.atomic import atomic_folder
+from rayling.common.atomic import atomic_folder
+from rayling.evaluation import results
+from rayling.evaluation.results import Calibration
+from rayling.explain import cases, occlusion
+from rayling.networks import weights
+from rayling.runtime import hardware
+from rayling.storage import prepared
 
 NETWORKS = ("student", "teacher")
 
 
 def main() -> None:
-    """Choose by what both said of test, and ask them again with parts of the films hidden."""
-    device, test = runtime.start(0), prepared.read("data/prepared.h5", "test")
-    said = {name: predictions.read(f"data/predictions/{name}.csv", test) for name in NETWORKS}
-    maps = {name: falls(name, test, device) for name in NETWORKS}
+    """Choose the cases by the predictions on test, and draw them with the maps of both networks."""
+    device, test = hardware.start(0), prepared.read("data/prepared.h5", "test")
+    predicted = {name: results.read_predictions(f"data/predictions/{name}.csv", test) for name in NETWORKS}
+    networks = {name: explainer(name, test, device) for name in NETWORKS}
     with atomic_folder("plots/cases") as folder:
-        for kind, found in cases.chosen(test.labels, said["student"], said["teacher"]).items():
-            titles = [title_of(test, row, label) for row, label in found]
-            names = [test.image_id[row] for row, _ in found]
-            about = {"titles": titles, "names": names, "title": f"{kind}: {cases.WHAT[kind]}"}
-            about |= {"films": test.images, "maps": maps}
-            cases.draw(folder / f"{kind}.png", found, **about)
+        for kind, found in cases.choose(test.labels, predicted["student"], predicted["teacher"]).items():
+            cases.draw(
+                folder / f"{kind}.png",
+                found,
+                images=test.images,
+                titles=[case_title(test, row, label) for row, label in found],
+                names=[test.image_id[row] for row, _ in found],
+                networks=networks,
+                title=f"{kind}: {cases.KINDS[kind]}",
+            )
 
 
-def title_of(test: prepared.Split, row: int, label: int) -> str:
-    """What is known of a case."""
+def case_title(test: prepared.Split, row: int, label: int) -> str:
+    """The label, and whether it is present according to the data set."""
     return f"{test.names[label]}: {'present' if test.labels[row, label] else 'absent'}"
 
 
-def falls(name: str, test: prepared.Split, device: torch.device) -> Callable:
-    """A function like `explain.falls`, of a trained network."""
+def explainer(name: str, test: prepared.Split, device: torch.device) -> Callable:
+    """A function of one image, uint8 (H, H), that returns a network's probabilities (K,) and maps (K, H, H)."""
     network, header = weights.load(f"data/models/{name}.safetensors", split=test)
     network.to(device)
+    calibration = Calibration.read(f"data/models/{name}.calibration.json", header.labels)
 
     @torch.inference_mode()
-    def ask(pixels: np.ndarray) -> np.ndarray:
+    def predict(pixels: np.ndarray) -> np.ndarray:
         grey = torch.tensor(pixels).to(device)[:, None].float() / 255
         logits, _ = network((grey - header.mean) / header.std)
-        return calibration.apply(logits.cpu().numpy(), header.platt)
+        return calibration.probabilities(logits.cpu().numpy())
 
-    def fall(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return ask(pixels[None])[0], occlusion.maps(ask, pixels, fill=round(255 * header.mean))
+    def explain(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return predict(pixels[None])[0], occlusion.maps(predict, pixels, fill=round(255 * header.mean))
 
-    return fall
+    return explain
 
 
 if __name__ == "__main__":

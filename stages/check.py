@@ -1,19 +1,20 @@
-"""Check params.yaml as a whole, before DVC takes away what a later stage would have to write again.
+"""Check the whole of params.yaml before any other stage runs.
 
-It runs when a byte of params.yaml changes, so that a key that no stage knows is seen too. Every stage that reads
-parameters depends on data/checked, whose bytes never change: a right value reruns nothing because of it, a wrong
-one stops the run while all outputs still stand.
+It runs when params.yaml changes, so that it also sees keys that no stage reads. Every stage that reads parameters
+depends on data/checked, whose bytes never change: valid parameters rerun nothing because of it, and a wrong value stops
+the run before DVC removes the outputs of a stage.
+Reads params.yaml, writes data/checked.
 """
 
 from pathlib import Path
 
-from distill import params
-from distill.atomic import atomic
-from distill.errors import BadInput
+from rayling.common.atomic import atomic
+from rayling.common.errors import BadInput
+from rayling.config import params
 
 
 def main() -> None:
-    """Refuse what is wrong, in one line; else write data/checked."""
+    """Write data/checked. Raises BadInput for a wrong parameter, or a file or folder that is missing."""
     p = params.read("study", "data")
     root = Path("data/raw") / p.study
     refuse_missing(root, p.study)
@@ -28,9 +29,10 @@ def main() -> None:
 
 
 def refuse_missing(root: Path, study: str) -> None:
-    """Raise BadInput if there are no X-rays for the study: not here, not in DVC, and not prepared before.
+    """Raise BadInput if the study has no X-rays: neither in data/raw, nor tracked by DVC, nor prepared before.
 
-    Who has pulled what `prepare` wrote goes on without raw data (`dvc repro --allow-missing`): dvc.lock knows it.
+    With the outputs of `prepare` from a DVC remote, raw data is not needed (`dvc repro --allow-missing`); dvc.lock
+    then names the folder.
     """
     lock = Path("dvc.lock")
     prepared = lock.exists() and f"path: {root.as_posix()}\n" in lock.read_text()

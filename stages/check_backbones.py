@@ -1,19 +1,23 @@
-"""Try out every backbone of the study before any is trained: a misspelt assistant must not cost a teacher's days.
+"""Try every backbone of the study before any is trained: a misspelt assistant must not cost a teacher's days.
 
-Writes data/backbones_checked, whose bytes never change.
+Writes data/backbones/teacher.json and assistant.json: each backbone with the SHA-256 of the pretrained weights in
+data/weights that it starts from, else null. Training depends on these files: other files there retrain nothing.
 """
 
-from distill import models, params
-from distill.atomic import atomic
+from rayling.common.atomic import write_json
+from rayling.config import params
+from rayling.networks import architectures
 
 
 def main() -> None:
     """Refuse a backbone that timm lacks, that has other levels, or that takes no images of this size."""
     p = params.read("data", "features", "teacher", "assistant")
-    for name in [*p.teacher.backbones, p.assistant.backbone]:
-        models.try_out(name, **p.features.model_dump(), size=p.data.size)
-    with atomic("data/backbones_checked") as path:
-        path.write_text("every backbone is known to timm and fits\n")
+    names = {"teacher": p.teacher.backbones, "assistant": [p.assistant.backbone]}
+    for name in sorted({*p.teacher.backbones, p.assistant.backbone}):
+        architectures.try_out(name, **p.features.model_dump(), size=p.data.size)
+    for network, pretrained in {"teacher": p.teacher.pretrained, "assistant": p.assistant.pretrained}.items():
+        digests = {name: architectures.pretrained_digest(name) if pretrained else None for name in names[network]}
+        write_json(f"data/backbones/{network}.json", digests)
 
 
 if __name__ == "__main__":

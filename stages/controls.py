@@ -1,9 +1,10 @@
-"""Set the controls beside the networks, and say in plain sentences what follows.
+"""Compare the controls with the networks, and write in plain sentences what follows.
 
-The constant answer; a model that sees only the border; one that knows nothing but the source; and whether the source
-can be told from the image. Thresholds are chosen on dev and test is judged as in `evaluate`.
+The controls are the constant answer; a model that sees only the border; a model that predicts the labels from the
+source alone; and a probe that predicts the source from the image. Thresholds are chosen on dev and test is scored as in
+`evaluate`.
 Reads data/prepared.h5, data/controls.safetensors, metrics/prepare.json and metrics/<network>.json, writes
-metrics/controls.json. Cheap, as it follows every new student.
+metrics/controls.json. It trains nothing, because it follows every new student.
 """
 
 import numpy as np
@@ -11,45 +12,51 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.special import expit
 
-from distill import controls, metrics, origins, prepared
-from distill.atomic import read_json, write_json
-from distill.errors import BadInput
-from distill.prepared import Split
-from distill.report import report
+from rayling.common.atomic import read_json, write_json
+from rayling.common.errors import BadInput
+from rayling.evaluation import control_models, control_remarks, metrics
+from rayling.evaluation.scores import all_scores
+from rayling.storage import prepared
+from rayling.storage.prepared import Split
 
 SEED = 0  # of the bootstrap: the resamples of `evaluate`
 NETWORKS = ("teacher", "assistant", "student")
 
 
 def main() -> None:
-    """Judge what the controls said; write it beside what the networks scored; print the remarks."""
+    """Score the controls, write their scores beside those of the networks, and print the remarks."""
     data = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
-    said = {name: expit(values) for name, values in logits("data/controls.safetensors", data).items()}
-    networks = {name: scored(f"metrics/{name}.json", data["test"].names) for name in NETWORKS}
+    outputs = {name: expit(logits) for name, logits in read_logits("data/controls.safetensors", data).items()}
+    networks = {name: scores_of(f"metrics/{name}.json", data["test"].names) for name in NETWORKS}
 
-    border = judged(data["dev"], data["test"], said["border/dev"], said["border/test"])
-    probe, alone = of_source(data, said) if "source/dev" in said else (None, None)
-    found, student = {"border_alone": border, "source_alone": alone}, networks["student"]
+    border = scored(data["dev"], data["test"], outputs["border/dev"], outputs["border/test"])
+    probe, source_alone = score_source(data, outputs) if "source/dev" in outputs else (None, None)
+    controls, student = {"border_alone": border, "source_alone": source_alone}, networks["student"]
     from_one = read_json("metrics/prepare.json").get("from_one_source", {})
-    remarks = [controls.of_border(border, student), controls.of_source(probe, alone, student, from_one=from_one)]
-    table = controls.beside(found, networks) | {"per_label": controls.by_label(found, student)}
-    table["source_probe"] = controls.beside({"probe": probe}, {}) if probe else None  # the other labels are sources
+    remarks = [
+        control_remarks.border_remark(border, student),
+        control_remarks.source_remark(probe, source_alone, student, from_one=from_one),
+    ]
+    table = control_remarks.comparison_table(controls, networks)
+    table["per_label"] = control_remarks.auroc_by_label(controls, student)
+    # a table of its own, as the labels of the probe are the sources
+    table["source_probe"] = control_remarks.comparison_table({"probe": probe}, {}) if probe else None
     write_json("metrics/controls.json", table | {"remark": remarks})
-    for line in remarks:
-        print(f"controls: {line}")
+    for remark in remarks:
+        print(f"controls: {remark}")
 
 
-def of_source(data: dict[str, Split], said: dict[str, np.ndarray]) -> tuple[dict, dict]:
-    """The reports of the probe that predicts the source, and of who is told the source and predicts the labels."""
-    sources, dev, test = origins.names(data["train"]), data["dev"], data["test"]
-    asked = [origins.as_labels(split, sources) for split in (dev, test)]
-    told = [origins.told(data["train"], split) for split in (dev, test)]
-    return judged(*asked, said["source/dev"], said["source/test"]), judged(dev, test, *told)
+def score_source(data: dict[str, Split], outputs: dict[str, np.ndarray]) -> tuple[dict, dict]:
+    """The scores of the probe that predicts the source, and of the model that predicts labels from the source alone."""
+    sources, dev, test = control_models.source_names(data["train"]), data["dev"], data["test"]
+    by_source = [control_models.source_labels(split, sources) for split in (dev, test)]
+    source_alone = [control_models.source_prevalence(data["train"], split) for split in (dev, test)]
+    return scored(*by_source, outputs["source/dev"], outputs["source/test"]), scored(dev, test, *source_alone)
 
 
-def judged(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> dict:
-    """The report of probabilities (N, K) on test, with the lower bound of each label's AUROC."""
-    scores = report(
+def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> dict:
+    """The scores of probabilities (N, K) on test, with the lower bound of each label's AUROC."""
+    scores = all_scores(
         names=test.names,
         labels=test.labels,
         probabilities=on_test,
@@ -59,32 +66,35 @@ def judged(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> 
         patients=test.patient_id,
         seed=SEED,
     )
-    bounds = controls.lower_bounds(test.names, test.labels, on_test, patients=test.patient_id, seed=SEED)
+    bounds = control_remarks.lower_bounds(test.names, test.labels, on_test, patients=test.patient_id, seed=SEED)
     return scores | {"auroc": scores["auroc"] | {"per_label_low": bounds}}
 
 
-def logits(path: str, data: dict[str, Split]) -> dict[str, np.ndarray]:
-    """What `train_controls` wrote of dev and test. Raises BadInput if the file is broken, or of other data."""
+def read_logits(path: str, data: dict[str, Split]) -> dict[str, np.ndarray]:
+    """The logits (N, K) that `train_controls` wrote, such as `border/dev`.
+
+    Raises BadInput if the file is damaged, or was made from other data.
+    """
     try:
-        said = load_file(path)
+        logits = load_file(path)
     except (OSError, SafetensorError) as error:
         raise BadInput(f"{path}: no logits of controls: {error}; expected what `train_controls` writes") from None
-    sources = origins.names(data["train"])
-    asked = {"border": data["train"].names} | ({"source": sources} if len(sources) > 1 else {})
-    shapes = {f"{name}/{s}": (len(data[s].images), len(of)) for name, of in asked.items() for s in ("dev", "test")}
-    found = {name: values.shape for name, values in said.items()}
-    if found != shapes:
-        raise BadInput(f"{path}: found logits {found}, expected {shapes} as in the prepared data")
-    return said
+    sources = control_models.source_names(data["train"])
+    names = {"border": data["train"].names} | ({"source": sources} if len(sources) > 1 else {})
+    expected = {f"{name}/{s}": (len(data[s].images), len(of)) for name, of in names.items() for s in ("dev", "test")}
+    found = {name: values.shape for name, values in logits.items()}
+    if found != expected:
+        raise BadInput(f"{path}: found logits {found}, expected {expected} as in the prepared data")
+    return logits
 
 
-def scored(path: str, names: list[str]) -> dict:
-    """What `evaluate` reported. Raises BadInput if it is of other labels than `names`."""
-    report = read_json(path)
-    found = list(report.get("auroc", {}).get("per_label", {}))
+def scores_of(path: str, names: list[str]) -> dict:
+    """The scores that `evaluate` wrote. Raises BadInput if they are for other labels than `names`."""
+    scores = read_json(path)
+    found = list(scores.get("auroc", {}).get("per_label", {}))
     if found != names:
-        raise BadInput(f"{path}: of labels {found}, expected {names}")
-    return report
+        raise BadInput(f"{path}: found labels {found}, expected {names}")
+    return scores
 
 
 if __name__ == "__main__":

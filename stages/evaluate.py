@@ -1,57 +1,83 @@
 """Evaluate one network: `python -m stages.evaluate teacher` (or `assistant`, `student`).
 
-Paper, section 5. Probabilities are calibrated as the network's file says; thresholds are chosen on dev; test is
-read when all is chosen, here and for the controls. Settings (temperature, loss weights, epochs, ...) are chosen on
-dev and never on test: the numbers to choose by stand under `dev`. They flatter, as dev has chosen the epoch, the
-calibration and the thresholds too; what a network is worth only test tells.
-Reads data/prepared.h5 and data/models/<name>.safetensors, writes metrics/<name>.json, plots/evaluation/<name>/ and
-data/predictions/<name>.csv, what it said of each image of test.
+Paper, section 5. Calibration and thresholds are chosen on dev, and only then is the network scored on test, like the
+controls. Settings (temperature, loss weights, epochs, ...) must be chosen on dev too, by the numbers under `dev`. These
+are optimistic, because dev has also chosen the epoch, the calibration and the thresholds: only test shows how good a
+network is.
+Reads data/prepared.h5 and data/models/<name>.safetensors, writes data/models/<name>.calibration.json,
+metrics/<name>.json, plots/evaluation/<name>/ and data/predictions/<name>.csv.
 """
 
 import sys
 
 import numpy as np
+import torch
 from scipy.special import expit
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from distill import calibration, figures, inference, metrics, predictions, runtime, weights
-from distill.atomic import atomic_folder, write_json
-from distill.batches import Batches
-from distill.cost import cost
-from distill.report import brief, report
+from rayling.common.atomic import atomic_folder, write_json
+from rayling.evaluation import calibration, figures, metrics, results
+from rayling.evaluation.results import Calibration
+from rayling.evaluation.scores import all_scores, macro_scores
+from rayling.networks import weights
+from rayling.runtime import hardware, inference
+from rayling.runtime.loader import Batches
 
 SEED = 0  # of the bootstrap: every network is judged on the same resamples
 
 
 def main(name: str) -> None:
-    """Run the network over dev and test; report and draw what it is worth."""
-    dev, test = (Batches("data/prepared.h5", split, device=runtime.start(SEED)) for split in ("dev", "test"))
+    """Run the network over dev and test, choose on dev, score on test."""
+    dev, test = (Batches("data/prepared.h5", split, device=hardware.start(SEED)) for split in ("dev", "test"))
     network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
     network.to(test.device)
     dev_logits, test_logits = (inference.logits(network, split, title=name) for split in (dev, test))
-    on_dev, on_test = (calibration.apply(logits, header.platt) for logits in (dev_logits, test_logits))
 
-    answers = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
+    chosen = choose(header.labels, dev.split.labels, dev_logits)
+    chosen.write(f"data/models/{name}.calibration.json")
+    on_dev, on_test = (chosen.probabilities(logits) for logits in (dev_logits, test_logits))
+
+    of_test = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
     uncalibrated = expit(test_logits)
-    thresholds = metrics.thresholds(dev.split.labels, on_dev)
-    thresholds = np.floor(thresholds * 1e6) / 1e6  # as they are written: who reads them must decide the same
-    scores = report(
-        **answers,
+    scores = all_scores(
+        **of_test,
         uncalibrated=uncalibrated,
-        thresholds=thresholds,
+        thresholds=chosen.thresholds,
         constant=metrics.constant_answer(dev.split.labels),
         patients=test.split.patient_id,
         seed=SEED,
     )
-    chosen_by = {"dev": brief(labels=dev.split.labels, probabilities=on_dev, thresholds=thresholds)}
-    write_json(f"metrics/{name}.json", scores | chosen_by | cost(network, header.size))
-    predictions.write(f"data/predictions/{name}.csv", test.split, on_test)
+    scores_on_dev = macro_scores(labels=dev.split.labels, probabilities=on_dev, thresholds=chosen.thresholds)
+    write_json(f"metrics/{name}.json", scores | {"dev": scores_on_dev} | cost(network, header.size))
+    results.write_predictions(f"data/predictions/{name}.csv", test.split, on_test)
 
     title = f"{name}, {header.study}, test"
     with atomic_folder(f"plots/evaluation/{name}") as folder:
-        figures.roc(folder / "roc.png", **answers, title=title)
-        figures.precision_recall(folder / "precision_recall.png", **answers, title=title)
-        figures.calibration(folder / "calibration.png", **answers, uncalibrated=uncalibrated, title=title)
-        figures.cooccurrence(folder / "cooccurrence.png", **answers, thresholds=thresholds, title=title)
+        figures.roc(folder / "roc.png", **of_test, title=title)
+        figures.precision_recall(folder / "precision_recall.png", **of_test, title=title)
+        figures.calibration(folder / "calibration.png", **of_test, uncalibrated=uncalibrated, title=title)
+        figures.cooccurrence(folder / "cooccurrence.png", **of_test, thresholds=chosen.thresholds, title=title)
+
+
+def choose(names: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
+    """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev."""
+    platt = calibration.fit(labels, logits)
+    thresholds = metrics.thresholds(labels, results.calibrated(logits, platt))
+    thresholds = np.floor(thresholds * 1e6) / 1e6  # as reports write them: a reader of those must decide the same
+    return Calibration(names, platt, thresholds)
+
+
+def cost(network: nn.Module, size: int) -> dict[str, int]:
+    """Trainable `parameters`, and `macs`: multiply-adds for one image of `size` × `size` pixels.
+
+    torch counts convolutions and matrix products, two operations a multiply-add.
+    """
+    device = next(network.parameters()).device
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 1, size, size, device=device))
+    parameters = sum(weight.numel() for weight in network.parameters())
+    return {"parameters": parameters, "macs": counter.get_total_flops() // 2}
 
 
 if __name__ == "__main__":

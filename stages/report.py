@@ -1,52 +1,61 @@
-"""Write the report and the model card: one page with all numbers and pictures in it, and a card in the usual headings.
+"""Write the report and the model card, and draw the training curves.
 
-Nothing is computed here. Reads metrics/, plots/ and params.yaml, asks git for the commit; writes plots/report.html
-and plots/MODEL_CARD.md.
+The report is one HTML page that holds its numbers and pictures; the model card has the usual headings. Nothing is
+computed here.
+Reads metrics/, plots/ and params.yaml, and asks git for the commit; writes plots/training.png, plots/report.html and
+plots/MODEL_CARD.md.
 """
 
 import io
 from pathlib import Path
 
-from jinja2 import TemplateError
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from distill import commit, notice, page, params, telling
-from distill.atomic import atomic, read_json
-from distill.errors import BadInput
+from rayling.common.atomic import atomic, read_json
+from rayling.common.errors import BadInput
+from rayling.config import params
+from rayling.export import notice
+from rayling.reporting import page, tables
+from rayling.reporting.training_curves import read_history, training_curves
 
-WRONG = (KeyError, TypeError, AttributeError, StopIteration, ValueError, TemplateError)  # of reports of another kind
-REPORTS = ("prepare", "controls", "export", "latency")
-WRITTEN = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
+PAGES = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
+RANKING = [f"{score}/{key}" for score in ("auroc", "average_precision", "f1") for key in ("macro", "per_label")]
+SCORES = [*RANKING, "calibration_error/macro", "threshold", "images", "patients", "parameters", "macs"]
+TIMES = [f"{name}/{key}" for name in (*tables.NETWORKS, "student.int8") for key in ("p50_ms", "p99_ms")]
+FILES = [f"{name}/{key}" for name in ("float32", "int8") for key in ("bytes", "largest_difference", "auroc")]
+KEYS = {  # that the pages need of each file in metrics/
+    **dict.fromkeys(tables.NETWORKS, SCORES),
+    "prepare": ["images", "patients", "left_out"],
+    "controls": ["auroc", "average_precision", "f1", "remark"],
+    "export": [*FILES, "out_of_distribution"],
+    "latency": [*TIMES, "machine"],
+}
 
 
 def main() -> None:
-    """Fill both templates with the same facts."""
-    try:
-        found = facts()
-        texts = {path: page.filled(template, found) for template, path in WRITTEN.items()}
-    except BadInput:
-        raise
-    except WRONG as error:
-        what = f"{type(error).__name__} {error}"
-        raise BadInput(
-            f"metrics/, plots/ablation/: found {what}; expected what the stages of this study write"
-        ) from None
+    """Draw the training curves, and fill both templates with the same facts."""
+    facts = all_facts()
+    histories = {network: read_history(f"plots/training/{network}.csv") for network in tables.NETWORKS}
+    training_curves("plots/training.png", histories=histories, title="Training")
+    texts = {path: page.fill(template, facts) for template, path in PAGES.items()}
     for path, text in texts.items():
         with atomic(path) as partial:
             partial.write_text(text, encoding="utf-8")
 
 
-def facts() -> dict:
-    """All that the templates ask for."""
+def all_facts() -> dict:
+    """The values of all names in the templates."""
     p = parameters()
-    shown = {key: p[key] for key in ("study", "temperature", "learn_from")} | {"notice": notice.of(p["study"])}
-    shown |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": written(p)}
-    return shown | measured() | compared(p["study"]) | {"commit": commit.told()}
+    about = {key: p[key] for key in ("study", "temperature", "learn_from")} | {"notice": notice.of(p["study"])}
+    about |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": as_yaml(p)}
+    ablation = tables.ablation_table(Path("plots/ablation/table.csv"), p["study"])
+    gains = {"ablation": ablation, "gain": tables.gain_sentence(ablation)}
+    return about | measured(p["data"].labels) | gains | {"commit": page.commit_line()}
 
 
 def parameters() -> dict:
-    """All that the study was made with."""
+    """All parameters of the study."""
     p = params.read(
         "study",
         "temperature",
@@ -66,36 +75,46 @@ def parameters() -> dict:
         "phantom",
     )
     if p.study != "phantom":
-        del p.phantom  # says how the films of that study are rendered
+        del p.phantom  # how the X-rays of that study are rendered
     return vars(p)
 
 
-def measured() -> dict:
-    """What stands in metrics/."""
-    prepare, controls, export, latency = (read_json(f"metrics/{name}.json") for name in REPORTS)
-    scores = {name: read_json(f"metrics/{name}.json") for name in telling.NETWORKS}
+def measured(labels: list[str]) -> dict:
+    """The numbers in metrics/, as tables and sentences. Raises BadInput if a file is missing or of other labels."""
+    prepare, controls, export, latency = map(read_metrics, ("prepare", "controls", "export", "latency"))
+    scores = {name: read_metrics(name) for name in tables.NETWORKS}
+    for name, found in scores.items():
+        if list(found["auroc"]["per_label"]) != labels:
+            raise BadInput(f"metrics/{name}.json: found labels {list(found['auroc']['per_label'])}, expected {labels}")
     return {
         "student": scores["student"],
-        "summary": telling.summary(scores, latency, export),
-        "census": telling.census(prepare),
-        "left_out": telling.left_out(prepare),
-        "networks": telling.of_networks(scores, latency, export),
-        "by_label": telling.by_label(scores),
-        "controls": controls,
-        "control_scores": telling.of_controls(controls),
-        "files": telling.of_files(export),
-        "unfamiliar": telling.unfamiliar(export),
-        "timed": telling.timed(latency),
+        "summary": tables.summary_sentences(scores, latency, export),
+        "data_counts": tables.data_table(prepare),
+        "left_out": tables.left_out_sentence(prepare),
+        "network_scores": tables.network_table(scores, latency, export),
+        "latency_note": tables.latency_note(latency),
+        "label_scores": tables.label_table(scores),
+        "control_scores": tables.control_table(controls),
+        "control_remarks": controls["remark"],
+        "files": tables.file_table(export),
+        "rejected": tables.out_of_distribution_sentence(export),
     }
 
 
-def compared(study: str) -> dict:
-    """What stands in plots/ablation, if it is of this study."""
-    ablation = telling.of_ablation(Path("plots/ablation/table.csv"), study)
-    return {"ablation": ablation, "gain": telling.gain(ablation)}
+def read_metrics(name: str) -> dict:
+    """The file metrics/<name>.json. Raises BadInput if it is missing or lacks one of its `KEYS`."""
+    path = f"metrics/{name}.json"
+    content = read_json(path)
+    for keys in KEYS[name]:
+        block = content
+        for key in keys.split("/"):
+            if not isinstance(block, dict) or key not in block:
+                raise BadInput(f"{path}: found no {keys}, expected what the stages of this study write")
+            block = block[key]
+    return content
 
 
-def written(parameters: dict) -> str:
+def as_yaml(parameters: dict) -> str:
     """Parameters as they could stand in params.yaml."""
     plain = {key: _plain(value) for key, value in parameters.items()}
     text, yaml = io.StringIO(), YAML()

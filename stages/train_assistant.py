@@ -1,51 +1,53 @@
-"""Train the assistant: a network of middle size that learns from the labels and from the teacher.
+"""Train the assistant, a network of middle size, on the hard labels and on the teacher's cached outputs.
 
-Paper, section 3: DenseNet-121; cross-entropy to the hard labels, cross-entropy to the teacher's soft labels and
-KL divergence between feature maps. The teacher itself is not needed: its dump says what it saw in each view.
+Paper, section 3, DenseNet-121: binary cross-entropy to the hard labels + binary cross-entropy to the teacher's soft
+labels at temperature T + KL divergence to the teacher's feature maps. The teacher itself is not needed: its dump holds
+its outputs for each view.
 Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.safetensors and
 plots/training/assistant.csv.
 """
 
-from distill import calibration, checkpoint, inference, losses, params, processes, runtime, weights
-from distill.atomic import atomic
-from distill.batches import Batches
-from distill.distil import distil
+from rayling.config import params
+from rayling.distillation.distil import distil
+from rayling.distillation.losses import feature_kl, mean_over_levels, soft_bce, weighted_sum
+from rayling.networks import weights
+from rayling.runtime import distributed, hardware
+from rayling.training import checkpoint, stage
+from rayling.training.hard_loss import hard_bce
+
+INPUTS = ("data/prepared.h5", "data/backbones/assistant.json", "data/dumps/teacher.h5")
 
 
 def main() -> None:
-    """Train one backbone on the labels and the teacher's dump, and calibrate it on dev."""
+    """Train one backbone on the labels and the teacher's dump."""
     p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant", "compute")
-    views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
-    data = {"device": runtime.start(p.seed), **views}
-    train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
-
-    backbones = [p.assistant.backbone]
-    computed = runtime.described(p.compute.precision, train.device)
-    header = weights.Header.of(train.split, network="assistant", backbones=backbones, seed=p.seed, computed=computed)
+    train, dev = stage.splits("train", "dev", device=hardware.start(p.seed), p=p, cached_views=p.cached_views)
+    header = weights.Header.of(train.split, network="assistant", backbones=[p.assistant.backbone])
     assistant = weights.build(header, pretrained=p.assistant.pretrained, **p.features.model_dump()).to(train.device)
+
+    def loss(outputs, batch):
+        soften = {"temperature": p.temperature, "softening": p.softening}
+        parts = {
+            "hard": hard_bce(logits=outputs.logits, labels=batch.labels),
+            "soft": soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften),
+            "feature": mean_over_levels(feature_kl, student=outputs.features, teacher=batch.teacher.features),
+        }
+        return weighted_sum(parts, p.assistant.weights.model_dump()), parts
+
     history = distil(
         assistant,
         dump="data/dumps/teacher.h5",
         train=train,
         dev=dev,
-        feature_distance=losses.feature_kl,
-        temperature=p.temperature,
-        softening=p.softening,
-        weights=p.assistant.weights.model_dump(),
+        loss=loss,
         seed=p.seed,
-        unfinished=checkpoint.of_training("assistant", p, "data/prepared.h5", "data/dumps/teacher.h5"),
+        unfinished=checkpoint.for_training("assistant", p, *INPUTS),
         title="assistant",
         **p.assistant.settings(),
         **p.compute.model_dump(),
     )
-    platt = calibration.fit(dev.split.labels, inference.logits(assistant, dev))
-    if processes.rank():
-        return
-    weights.save("data/models/assistant.safetensors", assistant, header.calibrated(platt))
-    with atomic("plots/training/assistant.csv") as path:
-        history.to_csv(path, index=False)
-    checkpoint.finished("assistant")
+    stage.save("assistant", assistant, header, history)
 
 
 if __name__ == "__main__":
-    processes.run(main)
+    distributed.run(main)

@@ -1,63 +1,79 @@
-"""Train the controls: the student's network where it can know nothing of the disease, or is asked for the source.
+"""Train the controls: the student's network, which sees no disease or predicts the source of an image instead.
 
-One sees only the border of the images; where there are several sources, another is asked from which an image comes.
-Both learn from the hard labels that there are with the student's own settings, so that no control is weak for want of
-training, and see a view of each image that no other epoch has seen. They depend on neither the temperature, the lesson
-nor the student's seed: a sweep over these trains them once.
-Reads data/prepared.h5, writes data/controls.safetensors: logits of dev and test, from which `controls` scores them.
+One control sees only the border of the images. Where there are several sources, another predicts from which of them an
+image comes. Both learn from the known hard labels with the student's own settings, so that no control is weak for lack
+of training, in new views every epoch. They depend on neither the temperature, the teacher nor the student's seed: a
+sweep over these trains them once.
+Reads data/prepared.h5, writes data/controls.safetensors: logits of dev and test, which `controls` scores.
 """
 
 from copy import copy
+from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save as as_bytes
 
-from distill import checkpoint, fit, inference, origins, params, processes, runtime, weights
-from distill.atomic import atomic
-from distill.batches import Batches
-from distill.border import BorderOnly
-from distill.hard_loss import from_labels
-from distill.prepared import SPLITS
+from rayling.common.atomic import atomic
+from rayling.config import params
+from rayling.evaluation import control_models
+from rayling.evaluation.control_models import BorderOnly
+from rayling.networks import weights
+from rayling.runtime import distributed, hardware, inference
+from rayling.runtime.loader import Batches
+from rayling.storage.prepared import SPLITS
+from rayling.training import checkpoint, loop, stage
+from rayling.training.hard_loss import hard_loss
 
 
 def main() -> None:
-    """Train the control of the border and, where there are several sources, the probe."""
+    """Train the border control and, where there are several sources, the source control."""
     p = params.read("seed", "views", "student", "compute")
-    data = {"device": runtime.start(p.seed), "views": p.views.model_dump(), "seed": p.seed}
-    batches = {split: Batches("data/prepared.h5", split, **data) for split in SPLITS}
+    batches = dict(zip(SPLITS, stage.splits(*SPLITS, device=hardware.start(p.seed), p=p), strict=True))
     settings = {"seed": p.seed, **p.student.settings(), **p.compute.model_dump()}
-    border, source = (checkpoint.of_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "source"))
+    border, source = (checkpoint.for_training(f"control-{name}", p, stage.PREPARED) for name in ("border", "source"))
 
-    said = learnt("border", batches, blindfold=BorderOnly, unfinished=border, **settings)
-    sources = origins.names(batches["train"].split)
+    logits = train("border", batches, wrap=BorderOnly, unfinished=border, **settings)
+    sources = control_models.source_names(batches["train"].split)
     if len(sources) > 1:
-        asked = {split: of_sources(images, sources) for split, images in batches.items()}
-        said |= learnt("source", asked, unfinished=source, **settings)
-    if processes.rank():
-        return
-    with atomic("data/controls.safetensors") as path:
-        path.write_bytes(as_bytes(said))
-    checkpoint.finished("control-*")
+        by_source = {split: labelled_by_source(images, sources) for split, images in batches.items()}
+        logits |= train("source", by_source, unfinished=source, **settings)
+    if distributed.rank() == 0:
+        save(Path("data/controls.safetensors"), logits)
 
 
-def learnt(name: str, batches: dict[str, Batches], *, seed: int, blindfold=None, **settings) -> dict[str, np.ndarray]:
-    """Train a student's network, behind a `blindfold` if there is one; its logits of dev and test by name and split."""
-    train = batches["train"]
-    runtime.start(seed)  # the same first weights whatever was trained before
-    header = weights.Header.of(train.split, network=name, backbones=[], seed=seed)
-    network = weights.build(header)
-    network = (blindfold(network) if blindfold else network).to(train.device)
-    settings |= {"rows": train.split.labelled_rows, "loss": from_labels, "title": f"control of the {name}"}
-    fit.fit(network, train=train, dev=batches["dev"], seed=seed, **settings)
+def train(name: str, batches: dict[str, Batches], *, seed: int, unfinished: Path, wrap=None, **settings) -> dict:
+    """Train a student's network, inside `wrap` if there is one. Returns logits (N, K) of dev and test by name."""
+    images = batches["train"]
+    hardware.start(seed)  # the same first weights whatever was trained before
+    network = weights.build(weights.Header.of(images.split, network=name, backbones=[]))
+    network = (wrap(network) if wrap else network).to(images.device)
+    loop.fit(
+        network,
+        train=images,
+        dev=batches["dev"],
+        rows=images.split.labelled_rows,
+        loss=hard_loss,
+        seed=seed,
+        unfinished=unfinished,
+        title=f"control of the {name}",
+        **settings,
+    )
     return {f"{name}/{split}": inference.logits(network, batches[split]) for split in ("dev", "test")}
 
 
-def of_sources(batches: Batches, sources: list[str]) -> Batches:
-    """The same images, labelled by source."""
+def labelled_by_source(batches: Batches, sources: list[str]) -> Batches:
+    """The same images with a label for each source."""
     relabelled = copy(batches)
-    relabelled.split = origins.as_labels(batches.split, sources)
+    relabelled.split = control_models.source_labels(batches.split, sources)
     return relabelled
 
 
+def save(path: Path, logits: dict[str, np.ndarray]) -> None:
+    """Write the logits and delete the checkpoints."""
+    with atomic(path) as partial:
+        partial.write_bytes(as_bytes(logits))
+    checkpoint.delete_finished("control-*")
+
+
 if __name__ == "__main__":
-    processes.run(main)
+    distributed.run(main)

@@ -1,22 +1,24 @@
-"""Train the student: the paper's three convolutional blocks, taught by `learn_from`.
+"""Train the student, the paper's three convolutional blocks, on the hard labels and on the outputs of `learn_from`.
 
-Paper, section 3: cross-entropy to the hard labels, cross-entropy to the soft labels and Wasserstein distance
-between the student's three convolutional outputs and the feature maps of the network it learns from: the
-assistant, for comparison the teacher itself, both together, or nobody (`labels`, whose dump is empty).
+Paper, section 3: binary cross-entropy to the hard labels + binary cross-entropy to the soft labels at temperature T +
+Wasserstein distance between the outputs of the student's three blocks and the feature maps of the network that it
+learns from. That is the assistant, for comparison the teacher, or `labels`: an empty dump, so the hard loss alone.
 Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/student.safetensors and
 plots/training/student.csv.
 """
 
-from distill import calibration, checkpoint, inference, losses, params, processes, runtime, weights
-from distill.atomic import atomic
-from distill.batches import Batches
-from distill.distil import distil
-
-DIRECTIONS = 8  # drawn anew for every level of every batch, so few are enough
+from rayling.config import params
+from rayling.distillation import losses
+from rayling.distillation.distil import distil
+from rayling.distillation.losses import mean_over_levels, soft_bce, weighted_sum
+from rayling.networks import weights
+from rayling.runtime import distributed, hardware
+from rayling.training import checkpoint, stage
+from rayling.training.hard_loss import hard_bce
 
 
 def main() -> None:
-    """Train the student on the labels and on what `learn_from` said, and calibrate it on dev."""
+    """Train the student on the labels and the dump of `learn_from`."""
     p = params.read(
         "temperature",
         "learn_from",
@@ -29,43 +31,39 @@ def main() -> None:
         "student",
         "compute",
     )
-    views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
-    data = {"device": runtime.start(p.student_seed), **views}
-    train, dev = (Batches("data/prepared.h5", split, **data) for split in ("train", "dev"))
-
-    computed = runtime.described(p.compute.precision, train.device)
-    header = weights.Header.of(train.split, network="student", backbones=[], seed=p.student_seed, computed=computed)
+    train, dev = stage.splits("train", "dev", device=hardware.start(p.student_seed), p=p, cached_views=p.cached_views)
+    header = weights.Header.of(train.split, network="student", backbones=[])
     student = weights.build(header, grid=p.features.grid).to(train.device)
 
-    def of_channels(**maps):
-        directions = losses.unit_directions(DIRECTIONS, p.features.grid**2, device=train.device)
+    def sliced_wasserstein(**maps):
+        directions = losses.unit_directions(p.student.directions, p.features.grid**2, device=train.device)
         return losses.sliced_wasserstein(**maps, directions=directions)
 
+    distance = {"channels": sliced_wasserstein, "activations": losses.activation_wasserstein}[p.student.wasserstein]
+
+    def loss(outputs, batch):
+        parts = {"hard": hard_bce(logits=outputs.logits, labels=batch.labels)}
+        if batch.teacher is not None:
+            soften = {"temperature": p.temperature, "softening": p.softening}
+            parts["soft"] = soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften)
+            parts["feature"] = mean_over_levels(distance, student=outputs.features, teacher=batch.teacher.features)
+        return weighted_sum(parts, p.student.weights.model_dump()), parts
+
     dump = f"data/dumps/{p.learn_from}.h5"
-    distances = {"channels": of_channels, "activations": losses.activation_wasserstein}
     history = distil(
         student,
         dump=dump,
         train=train,
         dev=dev,
-        feature_distance=distances[p.student.wasserstein],
-        temperature=p.temperature,
-        softening=p.softening,
-        weights=p.student.weights.model_dump(),
+        loss=loss,
         seed=p.student_seed,
-        unfinished=checkpoint.of_training("student", p, "data/prepared.h5", dump),
+        unfinished=checkpoint.for_training("student", p, "data/prepared.h5", dump),
         title=f"student of {p.learn_from}",
         **p.student.settings(),
         **p.compute.model_dump(),
     )
-    platt = calibration.fit(dev.split.labels, inference.logits(student, dev))
-    if processes.rank():
-        return
-    weights.save("data/models/student.safetensors", student, header.calibrated(platt))
-    with atomic("plots/training/student.csv") as path:
-        history.to_csv(path, index=False)
-    checkpoint.finished("student")
+    stage.save("student", student, header, history)
 
 
 if __name__ == "__main__":
-    processes.run(main)
+    distributed.run(main)

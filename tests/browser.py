@@ -12,12 +12,12 @@ DRIVER = ROOT / "tests/web/browser.mjs"
 CHROMIUM = shutil.which("chromium")
 NODE = shutil.which("node")
 
-ANSWERED = ("answered", "explained", "failed")  # how far a page may be, see main.js
+ANSWERED = ("answered", "explained", "failed")  # states of the page, see main.js
 EXPLAINED = ("explained", "failed")
 
 
 def missing() -> str | None:
-    """What keeps the page from being tested here; None if nothing does."""
+    """What is missing to test the page here; None if nothing is."""
     needed = {"chromium": CHROMIUM, "node": NODE, "web/node_modules (`npm ci --prefix web`)": PACKAGES.is_dir()}
     return next((f"no {name}" for name, found in needed.items() if not found), None)
 
@@ -31,7 +31,7 @@ class Browser:
         )
 
     def __call__(self, command: str, *arguments):
-        """What the driver's command of this name returns. Raises RuntimeError with what it threw."""
+        """Run a command of the driver and return its value. Raises RuntimeError with the error that it threw."""
         self.process.stdin.write(json.dumps([command, *arguments]) + "\n")
         self.process.stdin.flush()
         reply = json.loads(self.process.stdout.readline())
@@ -40,7 +40,7 @@ class Browser:
         return reply["value"]
 
     def close(self) -> None:
-        """End it as its own standard input ends."""
+        """Close its standard input, at which it exits."""
         self.process.stdin.close()
         self.process.wait(timeout=30)
 
@@ -50,32 +50,32 @@ class Browser:
         self.wait("ready", "failed")
 
     def wait(self, *states: str) -> None:
-        """Until the page is as far as one of these."""
+        """Wait until the page is in one of these states."""
         self("wait", f"{list(states)}.includes(document.body.dataset.state)")
 
     def read(self, path: Path, until: tuple[str, ...] = EXPLAINED) -> dict:
-        """Choose a file and wait for what the page has to say of it, unless told else the map included."""
+        """Choose a file, wait for one of the states, by default for the map, and return what the page shows."""
         self("choose", str(path))
         self.wait(*until)
-        return self.said()
+        return self.shown()
 
     def forgive(self, complaint: str) -> None:
-        """Forget what its console complained of with these words, which a test has provoked."""
+        """Forget messages of the console with this text, which a test has provoked."""
         self("forgive", complaint)
 
-    def said(self) -> dict:
-        """What the page shows now."""
-        return self("evaluate", SAID)
+    def shown(self) -> dict:
+        """The texts, probabilities and choices that the page shows now."""
+        return self("evaluate", SHOWN)
 
 
-SAID = """() => {
+SHOWN = """() => {
   const shown = (id) => (document.getElementById(id).checkVisibility() ? document.getElementById(id).textContent : "");
   const rows = [...document.querySelectorAll("#result:not([hidden]) .finding")];
   const value = (row) => Number(row.querySelector("data").value);
   return {
     error: shown("error"),
     status: shown("status"),
-    warning: shown("unfamiliar"),
+    warning: shown("warning"),
     caption: shown("caption"),
     probabilities: Object.fromEntries(rows.map((row) => [row.querySelector("input").value, value(row)])),
     present: rows.filter((row) => row.querySelector(".decision").textContent === "present")

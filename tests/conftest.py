@@ -13,16 +13,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from distill import prepared
-from tests.tiny import ROOT, clone_into, dvc, run
+from rayling.storage import prepared
+from tests.tiny import ROOT, clone_into, dvc, fingerprint, run
 
-SLOWEST = ("test_pipeline", "test_experiments", "test_stale", "test_disk", "test_processes", "test_kills", "test_two")
+# The longest file first, which builds the finished study; last what needs it, while the other worker does the rest
+FIRST = ("test_experiments",)
+LAST = ("test_pipeline", "test_stale", "test_harm", "test_shipped", "test_opened")
+KEPT = 2  # finished studies, this one and the one before
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The slowest files first: at the end one of several workers would be left alone with them."""
-    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+    """Mark what needs a browser, and keep two workers busy: each takes one file after another."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker("web")
+    items.sort(key=lambda item: (item.path.stem in LAST, item.path.stem not in FIRST))
+
+
+def pytest_configure(config):
+    """Of all workers the controller alone reads the checkout, which may change meanwhile."""
+    worker = getattr(config, "workerinput", None)
+    config.fingerprint = worker["fingerprint"] if worker else fingerprint()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Hand it to a worker of xdist."""
+    node.workerinput["fingerprint"] = node.config.fingerprint
 
 
 @pytest.fixture
@@ -65,14 +85,31 @@ def halves(pack):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A clone in which the tiny study has run once, what DVC said, and each file that a stage opened. Never changed."""
-    folder = tmp_path_factory.mktemp("finished")
-    path, opened = clone_into(folder / "clone"), folder / "opened.txt"
-    coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
-    said = dvc(path, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(opened), **coverage)
-    assert run(path, "git add . && git commit -qm baseline").returncode == 0
-    return path, said, opened.read_text(encoding="utf-8").splitlines()
+def finished(request):
+    """A clone in which the tiny study has run once by `dvc repro`, and its output. No test may change it.
+
+    Returns the clone, what DVC printed and a line for each file that a stage opened (tests/opened). It is made once for
+    all workers, and again when a file changes that decides what comes out: `pytest --cache-clear` forgets it.
+    """
+    store = request.config.cache.mkdir("finished")
+    folder = store / request.config.fingerprint
+    with FileLock(store / "lock"):
+        if not (folder / "output.txt").exists():
+            build(folder, request.config.fingerprint)
+        for old in sorted(store.glob("*/output.txt"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old.parent)
+    output, opened = ((folder / name).read_text(encoding="utf-8") for name in ("output.txt", "opened.txt"))
+    return folder / "clone", output, opened.splitlines()
+
+
+def build(folder: Path, expected: str) -> None:
+    """Run the tiny study in `folder`/clone. Raises AssertionError if the checkout is no longer what it was."""
+    shutil.rmtree(folder, ignore_errors=True)
+    clone = clone_into(folder / "clone")
+    assert fingerprint() == expected, "a file has changed since the tests began: start them again"
+    output = dvc(clone, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(folder / "opened.txt"))
+    assert run(clone, "git add . && git commit -qm baseline").returncode == 0
+    (folder / "output.txt").write_text(output, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
     python -m tests.kills 100          # kills in all; a number as second argument is the seed of the moments
 
-After a kill each output is whole or absent, and in the end it has the bytes of a run that nobody killed.
+After a kill each output is whole or absent, and in the end it has the bytes of a run that was never killed.
 """
 
 import os
@@ -37,9 +37,9 @@ def main(kills: int = 100, seed: int = 0) -> None:
                 harness.try_one(name)
                 print(f"{name}: {harness.killed[name]} kills, went on {harness.resumed[name]} times", flush=True)
         total = sum(harness.killed.values())
-        print(f"{total} kills, {dict(harness.signals)}, {harness.resumed.total()} times a stage went on, seed {seed}")
+        print(f"{total} kills, {dict(harness.signals)}, {harness.resumed.total()} times a stage continued, seed {seed}")
         if not harness.resumed.total():
-            harness.wrong.append("no stage went on from where it was killed")
+            harness.wrong.append("no stage continued from where it was killed")
         sys.exit("\n".join(harness.wrong) or print("every output as if unharmed"))
 
 
@@ -49,7 +49,7 @@ class Harness:
     def __init__(self, clone: Path, dice: random.Random) -> None:
         self.clone, self.dice, self.killed, self.signals, self.resumed = clone, dice, Counter(), Counter(), Counter()
         lock = yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
-        del lock["latency"]  # no two runs of which write the same bytes
+        del lock["latency"]  # its bytes differ from run to run
         self.stages = {name: (stage["cmd"], [out["path"] for out in stage["outs"]]) for name, stage in lock.items()}
         self.whole = {name: self.bytes_of(outs) for name, (_, outs) in self.stages.items()}
         self.seconds, self.wrong = {}, []
@@ -67,9 +67,9 @@ class Harness:
             self.seconds[name] = time.monotonic() - start
         for _ in range(self.dice.randint(1, IN_A_ROW)):
             self.kill(name, command, outs)
-        said = self.start(command, outs).communicate()[0]
-        self.resumed[name] += "goes on at" in said
-        self.expect(name, self.bytes_of(outs) == self.whole[name], f"other bytes than unharmed: {said}")
+        output = self.start(command, outs).communicate()[0]
+        self.resumed[name] += "continues at epoch" in output or "continues at image" in output
+        self.expect(name, self.bytes_of(outs) == self.whole[name], f"other bytes than unharmed: {output}")
         left = [path for path in (self.clone / "data").rglob("*") if ".partial" in path.name or path.suffix == ".pt"]
         self.expect(name, not left, f"left behind {left}")
 
@@ -84,8 +84,8 @@ class Harness:
             self.signals[number.name] += 1
             to = process.pid if number == signal.SIGKILL else os.getpgid(process.pid)
             (os.kill if number == signal.SIGKILL else os.killpg)(to, number)
-        said = process.communicate(timeout=60)[0]
-        self.expect(name, "Traceback" not in said, f"after {number.name}: {said}")
+        output = process.communicate(timeout=60)[0]
+        self.expect(name, "Traceback" not in output, f"after {number.name}: {output}")
         for out, digest in self.bytes_of(outs).items():
             self.expect(name, digest == self.whole[name][out], f"{out} is not whole after {number.name}")
 

@@ -1,43 +1,43 @@
 """A study of some seconds, run by DVC in a clone of its own as a user would."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
 LONG = "CASES" in os.environ  # `make long`: every case of what is sampled else
+NEEDED = (
+    ".dvc",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+    "params.yaml",
+    "rayling",
+    "stages",
+    "data",
+    "metrics",
+    "plots",
+)
+MAKERS = ("requirements.txt", "tests/tiny.py", "tests/opened/sitecustomize.py")  # what else decides what comes out
 
-BELOW_TEMPERATURE = {
-    "check",
-    "train_assistant",
-    "dump_assistant",
-    "dump_both",  # takes a second: empty unless the student learns from both
-    "train_student",
-    "evaluate@assistant",
-    "evaluate@student",
-    "export@assistant",
-    "export@student",
-    "quantise",
-    "latency",
-    "cases",
-    "controls",
-    "curves",
-    "report",
-}
+
 SHIPPED = {"export@assistant", "export@student", "quantise", "latency", "cases", "report"}  # to the user
-BELOW_STUDENT = SHIPPED - {"export@assistant"} | {"check", "train_student", "evaluate@student", "controls", "curves"}
-BELOW_LESSON = BELOW_STUDENT | {"dump_both"}
+BELOW_STUDENT = SHIPPED - {"export@assistant"} | {"check", "train_student", "evaluate@student", "controls"}
+BELOW_TEMPERATURE = BELOW_STUDENT | {"train_assistant", "dump@assistant", "evaluate@assistant", "export@assistant"}
 EVERYTHING = BELOW_TEMPERATURE | {
     "check_backbones",
     "phantom",
     "prepare",
     "train_teacher",
-    "dump_teacher",
+    "dump@teacher",
     "train_controls",
     "evaluate@teacher",
     "export@teacher",
@@ -46,7 +46,8 @@ EVERYTHING = BELOW_TEMPERATURE | {
 
 def environment(**variables: str) -> dict[str, str]:
     """A user's, this interpreter's programs first; no coverage is measured, which takes as long as the stages do."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    unwanted = ("COV", "RAYLING_", "NPROC")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return plain | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | variables
 
 
@@ -62,23 +63,54 @@ def dvc(clone: Path, arguments: str, **variables: str) -> str:
     return done.stdout
 
 
-def lasting(lock: str) -> dict:
-    """What a dvc.lock holds but times, which no two runs share, and what tells them."""
-    return {name: stage for name, stage in yaml.safe_load(lock)["stages"].items() if name not in ("latency", "report")}
+def start(clone: Path, command: str) -> subprocess.Popen:
+    """A command as a user would type it in the clone, in a process group of its own; its output is one pipe."""
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    return subprocess.Popen(command.split(), cwd=clone, env=environment(), **settings)
+
+
+def until(condition, seconds: float = 60) -> None:
+    """Wait until the condition holds. Raises AssertionError when the seconds are over."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def executed(output: str) -> set[str]:
-    """The stages that ran; those restored from the cache did not."""
+    """The stages that ran, by what DVC printed; those restored from its cache did not."""
     return set(re.findall(r"^Running stage '(.+)':", output, re.MULTILINE))
 
 
+def lock_of(clone: Path) -> str:
+    """The text of dvc.lock: what the study wrote, by its hashes."""
+    return (clone / "dvc.lock").read_text()
+
+
+def lasting(lock: str) -> dict:
+    """The stages in a dvc.lock, without those that hold times, which no two runs share."""
+    return {name: stage for name, stage in yaml.safe_load(lock)["stages"].items() if name not in ("latency", "report")}
+
+
+def files(*places: str) -> list[str]:
+    """The files in these places of the checkout that git has or would take, without dvc.lock."""
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z", "--", *places]
+    names = filter(None, subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"))
+    return sorted(name for name in names if name != "dvc.lock" and (ROOT / name).is_file())
+
+
+def fingerprint() -> str:
+    """A hash of all that decides what the tiny study writes: its code and parameters, the libraries, the machine."""
+    parts = [sys.version, platform.node(), os.environ.get("OMP_NUM_THREADS", "")]
+    digests = {name: sha256((ROOT / name).read_bytes()).hexdigest() for name in (*files(*NEEDED), *MAKERS)}
+    return sha256(repr((parts, digests)).encode()).hexdigest()[:16]
+
+
 def clone_into(path: Path) -> Path:
-    """What git would commit of this checkout now, with a study that takes seconds, as a repository at `path`."""
-    files = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
-    for name in filter(None, files.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, path / name)
+    """What the pipeline needs of this checkout, as git would commit it now, with a study that takes seconds."""
+    for name in files(*NEEDED):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, path / name)
     edit(path, shrink)
     run(path, "git init -q -b main && git config user.name test && git config user.email test@localhost")
     assert run(path, "git add . && git commit -qm 'a tiny study'").returncode == 0

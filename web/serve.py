@@ -1,6 +1,6 @@
 """Serve the folder of this file to this machine alone, until Ctrl-C: `python3 serve.py`, `python3 serve.py 8001`.
 
-Of the standard library alone, for it goes with the page to machines that have nothing else.
+Needs the standard library alone: it is copied with the page to machines that have nothing else.
 """
 
 import re
@@ -15,23 +15,23 @@ TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "applicat
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Static files, each with the page's own security policy: a worker obeys what comes with its file alone."""
+    """Static files, each sent with the page's security policy: a worker obeys only the one sent with its own file."""
 
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES  # whatever this machine's registry says
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES  # on Windows the defaults depend on the registry
     policy = ""
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", self.policy)
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cache-Control", "no-cache")  # asks anew: the next `make web` may bring another model
+        self.send_header("Cache-Control", "no-cache")  # the next `make web` may bring another model
         super().end_headers()
 
     def log_message(self, *_) -> None:
-        """Nothing: who looks at the terminal wants the address."""
+        """Print nothing, so the address stays visible in the terminal."""
 
 
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of this folder, not yet running. Port 0 takes a free one. Raises OSError if the port is taken."""
+    """A server of this folder, not yet running. Port 0 takes a free port. Raises OSError if the port is taken."""
     found = re.search(r'content="(default-src [^"]+)"', (folder / "index.html").read_text("utf-8"))
     handler = type("PageHandler", (Handler,), {"policy": found[1]})
     return ThreadingHTTPServer((HOST, port), partial(handler, directory=str(folder)))

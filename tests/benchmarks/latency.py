@@ -1,8 +1,8 @@
-"""What the exported student costs its user on one thread of a CPU: against large networks, and in `predict`.
+"""How fast the exported student is on one thread of a CPU, compared with large networks, and in `predict`.
 
-python -m tests.benchmarks.latency
+    python -m tests.benchmarks.latency
 
-The networks have random weights, which take as long as any, and are all exported by the same code.
+The networks have random weights, on which times do not depend, and are all exported by the same code.
 """
 
 import os
@@ -18,10 +18,14 @@ import onnxruntime
 from PIL import Image
 from torch import nn
 
-from distill import latency, portable, predict, quantised, weights
-from distill.familiar import Familiar
-from distill.notice import NOTICE
-from distill.onnx_model import OnnxModel
+from rayling.evaluation.results import Calibration
+from rayling.export import int8, onnx_export
+from rayling.export.notice import NOTICE
+from rayling.export.out_of_distribution import OutOfDistribution
+from rayling.networks import weights
+from rayling.predict import __main__
+from rayling.predict.model import OnnxModel
+from stages.latency import measure
 from tests.benchmarks.ratio import in_turn, line
 
 SIZE, LABELS, IMAGES = 224, 14, 1000
@@ -41,46 +45,47 @@ def main() -> None:
             large = OnnxModel(export(Path(folder, "large.onnx"), backbones))
             slower = against(large, OnnxModel(student))
             print(line(f"{name}, one image of {SIZE} px", student.stem, slower, goal), flush=True)
-        times = in_turn(*predictions(Path(folder, "films"), student), rounds=5)
+        times = in_turn(*predictions(Path(folder, "images"), student), rounds=5)
         rates = [bare / ours for ours, bare in times]
         print(line(f"rate of `predict` on {IMAGES} JPEG", "bare decode, resize and onnxruntime", rates, "≥ 0.8"))
 
 
 def export(path: Path, backbones: list[str]) -> Path:
-    """A network of random weights, of the student's kind without `backbones`."""
+    """Export a network with random weights, a student if there are no `backbones`."""
     names = [f"label {n}" for n in range(LABELS)]
     about = {"network": "x", "backbones": backbones, "labels": names, "size": SIZE, "mean": 0.5, "std": 0.25}
-    header = weights.Header(**about, study="bench", seed=0, platt=[[1.0, 0.0]] * LABELS)
+    header = weights.Header(**about, study="bench")
     network = weights.build(header)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias)  # else all are 0, as in no trained network, and the exporter shares them
-    model = portable.Portable(network, header, Familiar(SIZE))
+    calibration = Calibration(names, np.tile([1.0, 0.0], (LABELS, 1)), np.full(LABELS, 0.5))
+    model = onnx_export.ExportedNetwork(network, header, calibration, OutOfDistribution(SIZE))
     facts = about | {"threshold": dict.fromkeys(names, 0.5), "keep_aspect": False, "notice": NOTICE}
-    portable.save(path, portable.exported(model, size=SIZE), facts)
+    onnx_export.save(path, onnx_export.to_onnx(model, size=SIZE), facts)
     return path
 
 
 def shipped(folder: Path) -> Path:
-    """The faster of the student's two files here; prints both."""
+    """The faster one of the student's two files on this machine. Prints the times of both."""
     full = export(folder / "student.onnx", [])
     both = full, small(folder / "student.int8.onnx", full)
-    times = latency.taken({path.name: OnnxModel(path) for path in both})
+    times = measure({path.name: OnnxModel(path) for path in both})
     for path in both:
         print(f"{path.name}: {times[path.name]['p50_ms']:.2f} ms, {path.stat().st_size:,} bytes")
     return min(both, key=lambda path: times[path.name]["p50_ms"])
 
 
 def small(path: Path, full: Path, *, cells: bool = True) -> Path:
-    """The model `full` in 8 bits, as `quantise` writes it or without `quantised.in_cells`."""
+    """The model `full` in 8 bits, as `quantise` writes it, or without `int8.space_to_depth` unless `cells`."""
     noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE), np.uint8)
-    with nullcontext() if cells else patch.object(quantised, "in_cells", lambda model: model):
-        portable.save(path, quantised.quantised(full, noise), OnnxModel(full).facts)
+    with nullcontext() if cells else patch.object(int8, "space_to_depth", lambda model: model):
+        onnx_export.save(path, int8.quantise(full, noise), OnnxModel(full).facts)
     return path
 
 
 def against(large: OnnxModel, student: OnnxModel, *, times: int = 5) -> list[float]:
-    """How many times as long the large one takes, in turn; so many runs of it a round."""
+    """The time of the large network divided by that of the student, for each round of `times` runs of the former."""
     image = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE), np.uint8)
 
     def repeat(model, count):
@@ -91,13 +96,13 @@ def against(large: OnnxModel, student: OnnxModel, *, times: int = 5) -> list[flo
     return [(slow / times) / (fast / 200) for slow, fast in pairs]
 
 
-def predictions(films: Path, student: Path):
-    """`predict` on a folder of films, and the same written by hand with as many threads."""
-    films.mkdir()
+def predictions(folder: Path, student: Path):
+    """`predict` on a folder of images, and the same written by hand with as many threads."""
+    folder.mkdir()
     rng = np.random.default_rng(2)
     for number in range(IMAGES):
         coarse = Image.fromarray(rng.integers(0, 256, (48, 48), np.uint8))
-        coarse.resize((512, 512), Image.Resampling.BICUBIC).save(films / f"{number:04}.jpeg", quality=90)
+        coarse.resize((512, 512), Image.Resampling.BICUBIC).save(folder / f"{number:04}.jpeg", quality=90)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(student, options)
@@ -109,11 +114,11 @@ def predictions(films: Path, student: Path):
 
     def all_bare():
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            list(threads.map(bare, sorted(films.iterdir())))
+            list(threads.map(bare, sorted(folder.iterdir())))
 
     def ours():
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-            predict.main([str(student), str(films), "--csv"])
+            __main__.main([str(student), str(folder), "--csv"])
 
     return ours, all_bare
 

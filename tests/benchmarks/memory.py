@@ -1,4 +1,4 @@
-"""What training a student holds in memory when nothing may stay: with a hundred times the images, about the same.
+"""Peak memory of training a student when no data may stay in memory: about the same for a hundred times the images.
 
 python -m tests.benchmarks.memory
 """
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from distill import dumps, mapped, prepared
+from rayling.storage import arrays, dumps, prepared
 from tests.benchmarks.cases import AMOUNTS, GRID, make_data
 from tests.benchmarks.ratio import line
 
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def peak(count: int) -> int:
-    """Bytes that one epoch of 4,096 rows out of `count` images has held at most."""
+    """The peak memory, in bytes, of one epoch of 4,096 rows out of `count` images."""
     with TemporaryDirectory() as folder:
         lay_out(Path(folder), count)
         done = subprocess.run([sys.executable, "-c", RUN, folder], cwd=ROOT, capture_output=True, check=True)
@@ -35,13 +35,13 @@ def peak(count: int) -> int:
 
 
 def lay_out(folder: Path, count: int) -> None:
-    """Black images of 64 px and a finished dump of DenseNet-121's size."""
+    """Write black images of 64 px and a finished dump with the channels of DenseNet-121."""
     rows = np.random.default_rng(0).integers(count, size=4096)
     make_data(folder / "prepared.h5", size=64, count=count, rows=rows, filled=False)
     train, recipe = prepared.read(folder / "prepared.h5", "train"), {"seed": 0, "count": 1, **AMOUNTS}
     about = {"names": train.names, "image_id": train.image_id, "recipe": recipe, "grid": GRID}
     dumps.create(folder / "teacher.h5", network="teacher", **about, channels=(256, 512, 1024))
-    with mapped.Writer(folder / "teacher.h5", ["done"]) as writer:
+    with arrays.Writer(folder / "teacher.h5", ["done"]) as writer:
         writer.put("done", 0, np.ones(count, bool))
 
 
@@ -49,13 +49,13 @@ RUN = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from distill import runtime
-runtime.room = lambda device: 0
-from distill.batches import Batches
+from rayling.runtime import hardware
+hardware.memory_budget = lambda device: 0
+from rayling.runtime.loader import Batches
 from tests.benchmarks import cases
 from tests.benchmarks.ratio import peak_memory
 path = Path(sys.argv[1])
-views = {"device": runtime.start(0), "views": cases.AMOUNTS}
+views = {"device": hardware.start(0), "views": cases.AMOUNTS}
 train, dev = (Batches(path / "prepared.h5", split, **views) for split in ("train", "dev"))
 cases.epoch(SimpleNamespace(folder=path, train=train, dev=dev, device=train.device), "teacher.h5")
 print(peak_memory())

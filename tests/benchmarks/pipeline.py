@@ -1,8 +1,8 @@
-"""The default study as its user runs it: what DVC and the stages add to bare training, and what a sweep costs.
+"""The default study as a user runs it: the overhead of DVC and the stages over bare training, and of a sweep.
 
     python -m tests.benchmarks.pipeline
 
-Works in a clone of this commit, with this clone's cache: the study must have been run here (`make`).
+It runs in a clone of this commit with a copy of this clone's cache, so the study must have been run here (`make`).
 """
 
 import shutil
@@ -17,12 +17,12 @@ from tests.benchmarks.ratio import line
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ("train_assistant", "dump assistant", "train_student", "evaluate assistant", "evaluate student")
-STAGES = ("phantom", "prepare", "train_teacher", "dump teacher", "train_assistant", "dump assistant", "dump_both")
+STAGES = ("phantom", "prepare", "train_teacher", "dump teacher", "train_assistant", "dump assistant")
 STAGES += ("train_student", "train_controls", "evaluate teacher", "evaluate assistant", "evaluate student")
-TEMPERATURES = (2, 3, 5, 7, 11, 13)  # none of which the cache can hold
+TEMPERATURES = (2, 3, 5, 7, 11, 13)  # none of them is in the cache
 TRAINED_BY = {"teacher": "train_teacher", "assistant": "train_assistant"}
 TRAINED_BY |= {"student": "train_student", "border": "train_controls"}
-TEACHERS = ("train_teacher", "dump_teacher", "evaluate@teacher")
+OF_TEACHER = ("train_teacher", "dump@teacher", "evaluate@teacher")
 
 
 def main() -> None:
@@ -35,20 +35,23 @@ def main() -> None:
         stages, nets = study(clone)
         ratio = [sum(stages.values()) / sum(nets.values())]
         print(line("all stages of the default study", "bare passes of its networks", ratio, "≤ 1.25"))
-        print(f"\nstages: {told(stages)}\nbare: {told(nets)}\n", flush=True)
+        print(f"\nstages: {listed(stages)}\nbare: {listed(nets)}\n", flush=True)
         chains, swept = [], []
-        for degrees in TEMPERATURES:
+        for temperature in TEMPERATURES:
             chains.append(sum(alone(clone, stage) for stage in CHAIN))
-            swept.append(run(clone, "dvc", "exp", "run", "-S", f"temperature={degrees}"))
-        ratio = [time / chain for (time, _), chain in zip(swept, chains, strict=True)]
+            swept.append(run(clone, "dvc", "exp", "run", "-S", f"temperature={temperature}"))
+        ratio = [seconds / chain for (seconds, _), chain in zip(swept, chains, strict=True)]
         print(line(f"{len(TEMPERATURES)} temperatures, each", "the bare chain of a student", ratio, "≤ 1.05"))
-    asked = sum(f"Running stage '{stage}'" in said for _, said in swept for stage in TEACHERS)
-    print(f"\nstages of the teacher that these ran: {asked}")
+    reruns = sum(f"Running stage '{stage}'" in output for _, output in swept for stage in OF_TEACHER)
+    print(f"\nstages of the teacher that these ran: {reruns}")
 
 
 def study(clone: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds of every stage, and of the bare passes of every network: the mean of one look before its training and
-    one after it, as the speed of a rented machine changes within minutes."""
+    """The seconds of every stage, and of the bare passes of every network.
+
+    The latter are the mean of a measurement before the training and one after it, because the speed of a rented machine
+    changes within minutes.
+    """
     stages, nets = {}, {}
     for stage in STAGES:
         names = [name for name, trained_by in TRAINED_BY.items() if trained_by == stage]
@@ -59,7 +62,7 @@ def study(clone: Path) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def clone_into(path: Path) -> Path:
-    """This commit, with a copy of what this clone has in its cache: what is run there must not be found there later."""
+    """Clone this commit with a copy of the cache, so that results of the benchmark do not get into the original."""
     subprocess.run(["git", "clone", "-q", ROOT, path], check=True)
     shutil.copytree(ROOT / ".dvc/cache", path / ".dvc/cache")
     run(path, "dvc", "repro")
@@ -67,12 +70,12 @@ def clone_into(path: Path) -> Path:
 
 
 def alone(clone: Path, stage: str) -> float:
-    """Seconds of a stage without DVC."""
+    """The seconds of a stage without DVC."""
     return run(clone, sys.executable, "-m", *f"stages.{stage}".split())[0]
 
 
 def run(clone: Path, *command: str) -> tuple[float, str]:
-    """How long a command takes that must succeed, and what it says."""
+    """The seconds of a command and its output. Exits with the output if the command fails."""
     start = time.perf_counter()
     done = subprocess.run(command, cwd=clone, capture_output=True, text=True)
     if done.returncode:
@@ -80,8 +83,8 @@ def run(clone: Path, *command: str) -> tuple[float, str]:
     return time.perf_counter() - start, done.stdout
 
 
-def told(times: dict[str, float]) -> str:
-    """Names and seconds in a row."""
+def listed(times: dict[str, float]) -> str:
+    """Names and seconds on one line."""
     return ", ".join(f"{name} {value:.0f} s" for name, value in times.items())
 
 

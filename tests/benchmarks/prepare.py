@@ -1,9 +1,9 @@
-"""How fast `prepare` takes images in against bare decode-and-resize, and its peak memory at 1× and 10× the images.
+"""How fast `prepare` reads images compared with bare decoding and resizing, and its peak memory with 10× the images.
 
     python -m tests.benchmarks.prepare
 
-Images are drawn like films with grain and saved as JPEG at the sizes at which X-rays are handed about: 224 px (as
-in many copies of Kermany's set), 390×320 (CheXpert-v1.0-small), 1024 px (NIH) and 2048 px (a hospital's own).
+Images have soft shapes and grain like X-rays. They are saved as JPEG at the usual sizes of X-rays: 224 px (as in many
+copies of Kermany's set), 390×320 (CheXpert-v1.0-small), 1024 px (NIH) and 2048 px (a hospital's own).
 """
 
 import os
@@ -19,12 +19,13 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from distill import images, intake
+from rayling.images import reading
+from rayling.preparation import decoding
 from tests.benchmarks.ratio import in_turn, line
 
 ROOT = Path(__file__).parents[2]
-SIZE = 64  # what the default study takes them to
-SHAPES = {(224, 224): 2000, (390, 320): 1000, (1024, 1024): 800, (2048, 2048): 200}  # and how many images
+SIZE = 64  # pixels, of the default study
+SHAPES = {(224, 224): 2000, (390, 320): 1000, (1024, 1024): 800, (2048, 2048): 200}  # shape: number of images
 
 
 def main() -> None:
@@ -37,15 +38,15 @@ def main() -> None:
 
 
 def rate(folder: Path, shape: tuple[int, int], count: int) -> str:
-    """Images a second of `intake` (decode, resize, fingerprint, write) as a share of the bare rate."""
+    """Images a second of our decoding (decode, resize, fingerprint, write) as a share of the bare rate."""
     paths = [folder / f"{n}.jpeg" for n in range(count)]
     with ProcessPoolExecutor() as pool:
         list(pool.map(partial(draw, shape=shape), paths, range(count), chunksize=8))
 
     def ours():
-        pictures = [images.File(path, inside=folder.resolve()) for path in paths]
+        images = [reading.File(path, inside=folder.resolve()) for path in paths]
         with (folder / "pixels").open("wb") as out:
-            intake.take_in(pictures, count=count, size=SIZE, keep_aspect=False, out=out)
+            decoding.decode_all(images, count=count, size=SIZE, keep_aspect=False, out=out)
 
     def bare():
         with ProcessPoolExecutor() as pool:
@@ -57,7 +58,7 @@ def rate(folder: Path, shape: tuple[int, int], count: int) -> str:
 
 
 def draw(path: Path, seed: int, *, shape: tuple[int, int]) -> None:
-    """A film of nobody: soft shapes and grain."""
+    """Write an image of soft shapes and grain."""
     rng = np.random.default_rng(seed)
     soft = Image.fromarray(rng.normal(128, 45, (12, 12)).astype(np.float32)).resize(shape, Image.Resampling.BICUBIC)
     grain = rng.normal(0, 6, (shape[1], shape[0]))
@@ -65,20 +66,20 @@ def draw(path: Path, seed: int, *, shape: tuple[int, int]) -> None:
 
 
 def decode(path: Path) -> None:
-    """The least that must be done for an image."""
+    """The minimum of work for an image."""
     with Image.open(path) as image:
         np.asarray(image.convert("L").resize((SIZE, SIZE), Image.Resampling.BILINEAR))
 
 
 def memory(folder: Path, count: int) -> str:
-    """The peak of the whole stage at ten times the images over that at one time."""
+    """The peak memory of the whole stage with ten times the images, compared with that of `count` images."""
     peaks = [peak(folder / str(n), n) for n in (count, 10 * count)]
     what = f"peak memory of prepare, {10 * count:,} images ({peaks[1] / 2**20:.0f} MiB)"
     return line(what, f"{count:,} images ({peaks[0] / 2**20:.0f} MiB)", [peaks[1] / peaks[0]], "flat")
 
 
 def peak(folder: Path, count: int) -> int:
-    """Bytes that the greatest process of a run of `prepare` over `count` images of noise has held."""
+    """The peak memory, in bytes, of the largest process of `prepare` over `count` images of noise."""
     study = folder / "data/raw/mine"
     study.mkdir(parents=True)
     rows = ["image,Edema,Fracture"]

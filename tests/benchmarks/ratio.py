@@ -1,4 +1,4 @@
-"""Two things in turn, and how they compare."""
+"""Measuring two things in turn, and the ratio of their times."""
 
 import os
 import platform
@@ -12,33 +12,33 @@ import torch
 
 
 def in_turn(first: Callable, second: Callable, *, rounds: int) -> list[tuple[float, float]]:
-    """The seconds of both, `rounds` times one after the other, so that a slow minute of the machine hits both.
+    """The seconds of both, `rounds` times one after the other, so that a slow minute of the machine affects both.
 
-    One round before is thrown away: it fills the disk's cache.
+    The round before them does not count: it fills the disk's cache.
     """
     return [(_seconds(first), _seconds(second)) for _ in range(rounds + 1)][1:]
 
 
 def line(what: str, against: str, ratios: list[float], goal: str) -> str:
-    """A row of the table: median, least and greatest."""
+    """A row of the table, with the median, the smallest and the largest ratio."""
     spread = f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
     return f"| {what} | {against} | {spread} | {goal} | {machine()} |"
 
 
 def machine() -> str:
-    """What a figure was measured on."""
+    """The number of cores and the architecture of this machine."""
     return f"{os.cpu_count()} cores, {platform.machine()}"
 
 
 def chip() -> str:
-    """The device in words."""
+    """The name of the GPU, or of the CPU if there is none."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else torch.cpu.get_capabilities()["cpu_name"]
 
 
 def peak_memory() -> int:
-    """Bytes that this process has held at most.
+    """The peak memory of this process in bytes.
 
-    Not by getrusage, which on Linux counts what the parent held when it started this one.
+    getrusage is not used on Linux, where it counts the memory that the parent had when it started this process.
     """
     status = Path("/proc/self/status")
     if not status.exists():

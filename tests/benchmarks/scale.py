@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.scale
 
-The files are laid out at their true size and left empty, so that they take no disk: what is read are zeros, through the
-same path as pixels. Prints what they would take on disk, and whether memory stays flat while batches are streamed.
+The files have their true size but are left empty, so that they take no space on the disk; zeros are read in the same
+way as pixels. Prints the size of the files, and whether memory stays the same while batches are streamed.
 """
 
 import json
@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from distill import dumps, mapped, prepared
-from distill.models import Backbone
+from rayling.networks.architectures import Backbone
+from rayling.storage import arrays, dumps, prepared
 from tests.benchmarks.cases import AMOUNTS, GRID, LABELS, make_data
 from tests.benchmarks.ratio import line
 
@@ -44,31 +44,31 @@ def main() -> None:
 
 
 def channels(backbones: list[str]) -> list[int]:
-    """Of each level, over all backbones; from shapes alone."""
+    """The number of channels of each level over all backbones, computed from shapes alone."""
     with torch.device("meta"):
         networks = [Backbone(name, outputs=1, levels=LEVELS, grid=GRID).eval() for name in backbones]
-        features = [network(torch.zeros(1, 1, SIZE, SIZE))[1] for network in networks]
+        features = [network(torch.zeros(1, 1, SIZE, SIZE)).features for network in networks]
     return [sum(level.shape[1] for level in levels) for levels in zip(*features, strict=True)]
 
 
 def lay_out(folder: Path, backbones: list[str], count: int, views: int) -> Path:
-    """A prepared file and the finished dump that belongs to it, both of `count` black images."""
+    """Write a prepared file of `count` black images and a finished dump for it. Returns the path of the dump."""
     make_data(folder / "prepared.h5", size=SIZE, count=count, filled=False)
     train = prepared.read(folder / "prepared.h5", "train")
     about = {"names": train.names, "image_id": train.image_id, "grid": GRID, "channels": channels(backbones)}
     dumps.create(folder / "teacher.h5", network="teacher", **about, recipe={"seed": 0, "count": views, **AMOUNTS})
-    with mapped.Writer(folder / "teacher.h5", ["done"]) as writer:
+    with arrays.Writer(folder / "teacher.h5", ["done"]) as writer:
         writer.put("done", 0, np.ones(count, bool))
     return folder / "teacher.h5"
 
 
 def gigabytes(path: Path) -> str:
-    """The size of a file in words."""
+    """The size of a file as text."""
     return f"{path.stat().st_size / 1e9:.1f} GB"
 
 
 def stream(count: int) -> dict[str, float]:
-    """Read 300 random batches of `count` images and of what B6 + B7 said of them, in a process of its own."""
+    """Read 300 random batches of `count` images and of the outputs of B6 + B7, in a process of its own."""
     with TemporaryDirectory() as folder:
         lay_out(Path(folder), NETWORKS["B6 + B7"], count, 1)
         done = subprocess.run([sys.executable, "-c", RUN, folder], cwd=ROOT, capture_output=True, check=True)
@@ -78,18 +78,19 @@ def stream(count: int) -> dict[str, float]:
 RUN = f"""
 import json, sys, time
 import numpy as np, torch
-from distill import dumps, runtime
-from distill.ahead import ahead
-from distill.batches import Batches
+from rayling.storage import dumps
+from rayling.runtime import hardware
+from rayling.common.parallel import prefetch
+from rayling.runtime.loader import Batches
 from tests.benchmarks.ratio import peak_memory
-runtime.room = lambda device: 0
+hardware.memory_budget = lambda device: 0
 folder, rng = sys.argv[1], np.random.default_rng(0)
 train = Batches(folder + "/prepared.h5", "train", device=torch.device("cpu"), views={AMOUNTS}, count=1)
-said = dumps.Dump(folder + "/teacher.h5")
-train = train.taught_by([said.logits, *said.levels])
+dump = dumps.Dump(folder + "/teacher.h5")
+train = train.with_teacher([dump.logits, *dump.levels])
 plan = [(rng.integers(len(train), size=32), np.zeros(32, int)) for _ in range(300)]
 start = time.perf_counter()
-for gathered in ahead(train.gather, plan):
+for gathered in prefetch(train.gather, plan):
     batch = train.deliver(gathered)
     assert batch.labels.shape == (32, {LABELS})
 rate = 300 * 32 / (time.perf_counter() - start)

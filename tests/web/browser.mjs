@@ -1,6 +1,6 @@
 /**
- * A real browser in the hands of a test: one JSON array a line in, [name, ...arguments], one JSON object a line out,
- * {value} or {error}. Every request of the page is noted.
+ * Drives a real browser for a test. In: one JSON array a line, [name, ...arguments]. Out: one JSON object a line,
+ * {value} or {error}. Every request of the page is recorded.
  */
 
 import { createInterface } from "node:readline";
@@ -11,7 +11,7 @@ import { setTimeout } from "node:timers/promises";
 import { chromium } from "../../web/node_modules/playwright-core/index.mjs";
 
 const FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-const PATIENCE = 60_000; // ms
+const TIMEOUT = 60_000; // ms
 const home = await mkdtemp(join(tmpdir(), "browser-"));
 const context = await chromium.launchPersistentContext(home, {
   executablePath: process.argv[2],
@@ -21,13 +21,13 @@ const context = await chromium.launchPersistentContext(home, {
   viewport: null,
 });
 const requests = [];
-let complaints = []; // of the console: errors of scripts and of the security policy
+let complaints = []; // messages of the console: errors of scripts and of the security policy
 let page;
-let chooser; // of files, the last that the page opened
+let chooser; // the last file chooser that the page opened
 
 context.on("request", (request) => requests.push(request.url()));
 
-async function watched() {
+async function newPage() {
   const fresh = await context.newPage();
   fresh.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   fresh.on("filechooser", (opened) => (chooser = opened));
@@ -36,7 +36,7 @@ async function watched() {
 }
 
 async function until(reached) {
-  for (const end = Date.now() + PATIENCE; Date.now() < end; await setTimeout(20)) {
+  for (const end = Date.now() + TIMEOUT; Date.now() < end; await setTimeout(20)) {
     if (await reached()) return;
   }
   throw new Error(`not reached: ${reached}`);
@@ -45,7 +45,7 @@ async function until(reached) {
 const commands = {
   async open(address, { width = 1280, height = 900, colorScheme = "light" } = {}) {
     await page?.close();
-    page = await watched();
+    page = await newPage();
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     await page.goto(address);
@@ -59,7 +59,7 @@ const commands = {
     await chooser.setFiles(path);
   },
   press: (key) => page.keyboard.press(key),
-  // waitForFunction evaluates text inside the page, which its security policy forbids.
+  // Not waitForFunction: it evaluates text inside the page, which the security policy forbids.
   wait: (expression) => until(() => page.evaluate(expression)),
   evaluate: (code, argument) => page.evaluate(`(${code})(${JSON.stringify(argument ?? null)})`),
   shot: (path, fullPage = true) => page.screenshot({ path, fullPage }).then(() => null),

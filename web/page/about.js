@@ -1,6 +1,6 @@
-import { element, made } from "./words.js";
+import { create, element } from "./dom.js";
 
-/** Say what network this is: its study, its size, what it scored on test. */
+/** Show which network this is: its study, its input, its scores on test. */
 export function showAbout(facts) {
   const { labels, size, network, study, notice, keep_aspect: keepAspect } = facts;
   element("notice").textContent = notice;
@@ -15,22 +15,22 @@ export function showAbout(facts) {
 }
 
 function rowOf([term, text]) {
-  return made("div", {}, made("dt", {}, term), made("dd", {}, text));
+  return create("div", {}, create("dt", {}, term), create("dd", {}, text));
 }
 
-/** Rows of the scores on test that are there: another model may lack some. */
+/** The rows of those scores that the metadata has: an 8-bit model has none. */
 function scores(test) {
   const rows = [
     ["Test images", test?.images?.toLocaleString("en")],
-    ["AUROC, mean", within(test?.auroc)],
-    ["F1, mean", within(test?.f1)],
+    ["AUROC, mean", withInterval(test?.auroc)],
+    ["F1, mean", withInterval(test?.f1)],
     ["Calibration error, mean", test?.calibration_error?.macro?.toFixed(3)],
   ];
   return rows.filter(([, text]) => text);
 }
 
 /** A mean over the findings with its 95 % interval. */
-function within(score) {
+function withInterval(score) {
   if (!Number.isFinite(score?.macro)) return undefined;
   const ends = [score.macro_low, score.macro_high];
   const interval = ends.every(Number.isFinite) ? ` (95 %: ${ends.map((end) => end.toFixed(3)).join(" to ")})` : "";

@@ -1,6 +1,6 @@
 /**
- * From stored values to what a radiologist's screen shows first, equal to distill/dicom.py: modality (PS3.3 C.11.1),
- * then the first table or window (C.11.2), then MONOCHROME1 inverted and padding black.
+ * From stored values to grey levels as a radiologist's screen shows them first, equal to rayling/images/dicom.py:
+ * modality transform (PS3.3 C.11.1), first VOI table or window (C.11.2), then MONOCHROME1 inverted, padding black.
  *
  * @typedef {(value: number) => number} Step
  */
@@ -10,7 +10,7 @@ import { roundHalfEven } from "./rounding.js";
 
 /**
  * @param {ArrayLike<number>} stored values, row by row
- * @param about what `attributes` in dicom.js finds
+ * @param about the `attributes` that dicom.js reads
  * @returns {Uint8Array} grey levels, 0 black to 255 white
  */
 export function displayed(stored, about) {
@@ -26,14 +26,14 @@ export function displayed(stored, about) {
   return levels;
 }
 
-/** @returns {(value: number) => boolean} whether a stored value says that there is no picture */
+/** @returns {(value: number) => boolean} whether a stored value is padding */
 function paddingOf({ padding, paddingLimit = padding }) {
   if (padding === undefined) return () => false;
   const [low, high] = [Math.min(padding, paddingLimit), Math.max(padding, paddingLimit)];
   return (value) => value >= low && value <= high;
 }
 
-/** @returns {Step} from stored values to the modality's */
+/** @returns {Step} from stored values to modality values */
 function modalityOf({ modality, slope, intercept }) {
   if (modality) return tabled(checked(modality));
   if (slope === undefined || intercept === undefined) return (value) => value;
@@ -41,7 +41,7 @@ function modalityOf({ modality, slope, intercept }) {
   return (value) => value * slope + intercept;
 }
 
-/** Entries of 8 or 16 bits, as pydicom takes them. */
+/** Refuse a modality table that pydicom does not read either: entries have 8 or 16 bits. */
 function checked(table) {
   const most = 2 ** table.bits - 1;
   if (![8, 16].includes(table.bits) || table.entries.some((entry) => entry > most)) {
@@ -62,7 +62,7 @@ function lookedUp({ voi }) {
   return { step: (value) => look(roundHalfEven(value)), low: 0, high: 2 ** voi.bits - 1 };
 }
 
-/** Undefined for a window without sense. */
+/** Undefined if there is no valid window. */
 function windowed(about) {
   if (!Number.isFinite(about.center)) return undefined;
   const share = SHAPES[about.shape]?.(about.center, about.width);
@@ -71,7 +71,7 @@ function windowed(about) {
   return { step: (value) => share(value) * (greatest - least) + least, low: least, high: greatest };
 }
 
-/** By the name of the function: which share of the output range, 0 to 1, a value has. @returns {Step | undefined} */
+/** Each VOI LUT function maps a value to a share of the output range, 0 to 1. @returns {Step | undefined} */
 const SHAPES = {
   LINEAR: (center, width) => (width >= 1 ? ramp(center - 0.5, width - 1) : undefined),
   LINEAR_EXACT: (center, width) => (width > 0 ? ramp(center, width) : undefined),
@@ -85,7 +85,7 @@ function ramp(center, width) {
   };
 }
 
-/** What the greatest range of stored values becomes. */
+/** The range of modality values that the full range of stored values maps to. */
 function outputRange({ bitsStored, signed, modality, slope, intercept }) {
   const full = 2 ** (modality ? modality.bits : bitsStored);
   const ends = signed && !modality ? [-full / 2, full / 2 - 1] : [0, full - 1];

@@ -1,4 +1,4 @@
-/** Single values out of a data set of dicom-parser's. Tags are written as there: "x" and eight hexadecimal digits. */
+/** Values of a dicom-parser data set. Tags are written as there: "x" and eight hexadecimal digits. */
 
 import { BadImage } from "./bad-image.js";
 
@@ -11,7 +11,7 @@ export function text(dataset, tag) {
   return dataset.string(tag)?.trim();
 }
 
-/** A number that is signed if its own type says so or, where the file names no types, if the pixels are. */
+/** A 16-bit number, signed if its VR says so or, in files with implicit VR, if the pixels are signed. */
 export function signedByFile(dataset, tag, pixelsSigned) {
   return number(dataset, tag, isSigned(dataset, tag, pixelsSigned) ? "int16" : "uint16");
 }
@@ -22,17 +22,17 @@ function isSigned(dataset, tag, pixelsSigned) {
 }
 
 /**
- * The first table of a sequence (PS3.3 C.11.1.1 and C.11.2.1.1), undefined if there is none.
+ * The first look-up table of a sequence (PS3.3 C.11.1.1 and C.11.2.1.1), undefined if there is none.
  *
- * @returns {{first: number, bits: number, entries: Uint16Array} | undefined} `first`: the value that the first entry
- *   stands for; `bits`: the nominal depth of the entries
+ * @returns {{first: number, bits: number, entries: Uint16Array} | undefined} `first`: the value that maps to
+ *   the first entry; `bits`: the nominal depth of the entries
  * @throws {BadImage} if entries are missing
  */
 export function lookUpTable(dataset, tag, pixelsSigned) {
   const item = dataset.elements[tag]?.items?.[0]?.dataSet;
   if (!item) return undefined;
   const { x00283002: descriptor, x00283006: content } = item.elements;
-  const count = item.uint16("x00283002", 0) || 2 ** 16; // which two bytes cannot say
+  const count = item.uint16("x00283002", 0) || 2 ** 16; // 0 stands for 65,536, which does not fit into two bytes
   if (!(descriptor?.length >= 6 && content?.length >= 2 * count)) {
     throw new BadImage("is a DICOM file with a damaged look-up table");
   }

@@ -3,10 +3,9 @@ import { displayed } from "./dicom-display.js";
 import { lookUpTable, number, signedByFile, text } from "./dicom-values.js";
 import dicomParser from "./vendor/dicom-parser.js";
 
-/** @import { Grey } from "./resize.js" */
+/** @import { GreyImage } from "./resize.js" */
 
 const UNCOMPRESSED = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]; // implicit, explicit VR little endian
-const ONLY = "this page reads uncompressed ones";
 const GREYS = ["MONOCHROME1", "MONOCHROME2"];
 const ARRAYS = {
   8: [Uint8Array, Int8Array],
@@ -14,7 +13,7 @@ const ARRAYS = {
   32: [Uint32Array, Int32Array],
 };
 
-/** @param {Uint8Array} bytes an uncompressed grey DICOM file of one frame @returns {Grey} @throws {BadImage} */
+/** @param {Uint8Array} bytes an uncompressed grey DICOM file of one frame @returns {GreyImage} @throws {BadImage} */
 export function fromDicom(bytes) {
   const dataset = parsed(bytes);
   const about = attributes(dataset);
@@ -26,7 +25,9 @@ export function fromDicom(bytes) {
 function parsed(bytes) {
   try {
     const syntax = text(dicomParser.readPart10Header(bytes), "x00020010");
-    if (syntax && !UNCOMPRESSED.includes(syntax)) throw new BadImage(`is a compressed DICOM file (${syntax}); ${ONLY}`);
+    if (syntax && !UNCOMPRESSED.includes(syntax)) {
+      throw new BadImage(`is a compressed DICOM file (${syntax}); this page reads uncompressed ones`);
+    }
     return dicomParser.parseDicom(bytes);
   } catch (error) {
     if (error instanceof BadImage) throw error;
@@ -34,7 +35,7 @@ function parsed(bytes) {
   }
 }
 
-/** What the file says of its pixels, undefined where it says nothing. */
+/** The attributes of the pixels, undefined where the file does not have them. */
 function attributes(dataset) {
   const signed = number(dataset, "x00280103") === 1;
   return {
@@ -59,7 +60,7 @@ function attributes(dataset) {
   };
 }
 
-/** Refuse by the header alone. */
+/** Refuse a file that this page cannot read by its header, before the pixels are read. */
 function check({ rows, columns, frames, samples, interpretation, bitsAllocated, bitsStored, representation }) {
   if (frames > 1) throw new BadImage(`has ${frames} frames; this page reads single images`);
   if (!GREYS.includes(interpretation) || samples !== 1) {
@@ -71,7 +72,7 @@ function check({ rows, columns, frames, samples, interpretation, bitsAllocated, 
   }
 }
 
-/** The stored values, without what old files keep in the bits above them. */
+/** The stored values, without the overlays that old files keep in the bits above them. */
 function stored(dataset, { rows, columns, bitsAllocated, bitsStored, signed }) {
   const length = (rows * columns * bitsAllocated) / 8;
   const element = dataset.elements.x7fe00010;

@@ -1,14 +1,14 @@
 import { BadImage, checkSize } from "./bad-image.js";
 import { luminance } from "./luminance.js";
 
-/** @import { Grey } from "./resize.js" */
+/** @import { GreyImage } from "./resize.js" */
 
-const STRIP = 2 ** 20; // pixels read back at a time: some phones have no larger canvas than 16 megapixels
+const STRIP = 2 ** 20; // pixels read back at a time: canvases of some phones are limited to 16 megapixels
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
 
 const [END, SCAN, FRAMES, NO_FRAMES] = [0xd9, 0xda, [0xc0, 0xcf], [0xc4, 0xc8, 0xcc]]; // the markers' second bytes
 
-/** @param {Uint8Array} bytes a JPEG file @returns {Promise<Grey>} turned upright @throws {BadImage} */
+/** @param {Uint8Array} bytes a JPEG file @returns {Promise<GreyImage>} turned upright @throws {BadImage} */
 export async function fromJpeg(bytes) {
   const { width, height, components } = header(bytes);
   checkSize(width, height);
@@ -30,7 +30,7 @@ async function decoded(bytes) {
 }
 
 /**
- * Browsers show what there is of a file that is cut; this refuses it.
+ * Read the header, and refuse a file that is cut short, of which browsers would show a part.
  *
  * @returns {{width: number, height: number, components: number}} before it is turned upright
  */
@@ -40,7 +40,7 @@ function header(bytes) {
     const marker = bytes[at + 1];
     if (bytes[at] !== 0xff) throw new BadImage("is a damaged JPEG");
     if (marker === END && frame) return frame;
-    if (marker === 0xff) at += 1; // a filler
+    if (marker === 0xff) at += 1; // a fill byte
     else {
       if (isFrame(marker)) frame = frameAt(bytes, at + 5);
       at += 2 + ((bytes[at + 2] << 8) | bytes[at + 3]);
@@ -59,7 +59,7 @@ function frameAt(bytes, at) {
   return { width, height, components: bytes[at + 4] };
 }
 
-/** The next marker that is neither a byte of data in disguise (FF 00) nor a restart (FF D0 to FF D7). */
+/** The next marker that is neither an escaped byte of data (FF 00) nor a restart marker (FF D0 to FF D7). */
 function afterScan(bytes, start) {
   for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
     const next = bytes[at + 1];

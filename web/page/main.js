@@ -1,29 +1,30 @@
-/** The page: hands files to the worker and shows what it answers; `data-state` of the body says how far it is. */
+/** The page: sends files to the worker and shows its answers. `data-state` of the body is the state for tests. */
 
 import { showAbout } from "./about.js";
 import { listenForFiles } from "./chooser.js";
+import { element } from "./dom.js";
 import { ranked } from "./ranking.js";
 import { Result } from "./result.js";
-import { element, summary } from "./words.js";
+import { summary } from "./text.js";
 
 const worker = new Worker("worker.js", { type: "module" });
 const [status, error] = [element("status"), element("error")];
-let [newest, name, others, facts, result] = [0, "", "", null, null];
+let [newest, name, ignored, facts, result] = [0, "", "", null, null];
 
-const ANSWERS = { ready, broken, failed, answer, progress, map };
+const HANDLERS = { ready, broken, failed, answer, progress, map };
 
 worker.onmessage = ({ data }) => {
-  if (data.id === undefined || data.id === newest) ANSWERS[data.kind](data);
+  if (data.id === undefined || data.id === newest) HANDLERS[data.kind](data);
 };
 worker.onerror = () => broken({ reason: "this browser is too old, or files of the page are missing" });
 
 listenForFiles(element("file"), (file, count) => {
-  if (element("chooser").hidden) return; // there is no network to ask
+  if (element("chooser").hidden) return; // the network could not be loaded
   [newest, name] = [newest + 1, file.name];
-  others = count > 1 ? ` Of ${count} files only the first was looked at.` : "";
+  ignored = count > 1 ? ` Of ${count} files only the first was read.` : "";
   result?.hide();
   error.hidden = true;
-  state("reading");
+  setState("reading");
   status.textContent = facts ? `Reading ${name} …` : `Loading the network, then reading ${name} …`;
   worker.postMessage({ id: newest, file });
 });
@@ -34,42 +35,42 @@ function ready(message) {
   showAbout(facts);
   element("served").hidden = true;
   status.textContent = newest ? `Reading ${name} …` : "Ready.";
-  if (!newest) state("ready");
+  if (!newest) setState("ready");
 }
 
 function broken({ reason }) {
-  fail(`The network could not be loaded: ${reason}.`);
+  showError(`The network could not be loaded: ${reason}.`);
   element("served").hidden = true;
   element("chooser").hidden = true;
 }
 
 function failed({ reason }) {
-  fail(`“${name}” ${reason}.${others}`);
+  showError(`“${name}” ${reason}.${ignored}`);
 }
 
-function fail(sentence) {
+function showError(sentence) {
   status.textContent = "";
   error.textContent = sentence;
   error.hidden = false;
-  state("failed");
+  setState("failed");
 }
 
 function answer(message) {
   const findings = ranked(facts, message.probabilities);
   result.show(findings, message, name);
-  status.textContent = summary(findings, message.unfamiliar, name) + others;
-  state("answered");
+  status.textContent = summary(findings, message.distance, name) + ignored;
+  setState("answered");
 }
 
 function progress({ share }) {
   result.progress(share);
 }
 
-function map({ falls }) {
-  result.explain(falls);
-  state("explained");
+function map({ drops }) {
+  result.explain(drops);
+  setState("explained");
 }
 
-function state(reached) {
-  document.body.dataset.state = reached;
+function setState(state) {
+  document.body.dataset.state = state;
 }

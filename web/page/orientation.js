@@ -1,21 +1,21 @@
 /**
- * How a picture was turned when it was taken (EXIF 2.32, tag 0x0112).
+ * The EXIF orientation of an image (EXIF 2.32, tag 0x0112).
  *
- * @typedef {import("./resize.js").Grey} Grey
+ * @typedef {import("./resize.js").GreyImage} GreyImage
  */
 
 const ORIENTATION = 0x0112;
 const ENTRY = 12; // bytes of an entry of a TIFF directory
 
 /**
- * @param {Uint8Array} tiff what an EXIF chunk holds, from "II" or "MM" on
- * @returns {number} 1 to 8; 1, upright, also where nothing sensible is said
+ * @param {Uint8Array} tiff the content of an EXIF chunk, which begins with "II" or "MM"
+ * @returns {number} 1 to 8; 1 (upright) also if the value is missing or invalid
  */
 export function orientationOf(tiff) {
   try {
     return firstOrientation(new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength));
   } catch (error) {
-    if (error instanceof RangeError) return 1; // it points outside itself
+    if (error instanceof RangeError) return 1; // an offset points outside the chunk
     throw error;
   }
 }
@@ -25,16 +25,16 @@ function firstOrientation(view) {
   const directory = view.getUint32(4, little);
   for (let n = 0; n < view.getUint16(directory, little); n++) {
     const entry = directory + 2 + n * ENTRY;
-    if (view.getUint16(entry, little) === ORIENTATION) return sensible(view.getUint16(entry + 8, little));
+    if (view.getUint16(entry, little) === ORIENTATION) return valid(view.getUint16(entry + 8, little));
   }
   return 1;
 }
 
-function sensible(orientation) {
+function valid(orientation) {
   return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
-/** @param {Grey} image @param {number} orientation 1 to 8 @returns {Grey} upright */
+/** @param {GreyImage} image @param {number} orientation 1 to 8 @returns {GreyImage} upright */
 export function upright(image, orientation) {
   if (orientation === 1) return image;
   const { width, height, data } = image;

@@ -4,12 +4,12 @@ import { orientationOf, upright } from "./orientation.js";
 import { roundHalfEven } from "./rounding.js";
 import { decode } from "./vendor/fast-png/index.js";
 
-/** @import { Grey } from "./resize.js" */
+/** @import { GreyImage } from "./resize.js" */
 
 const DAMAGED = "is a damaged PNG, or cut short";
-const HEADER = 16; // where width, height, depth, colour type and interlacing stand: 4, 4, 1, 1, (2) and 1 bytes
+const HEADER = 16; // offset of width, height, depth, colour type and interlacing: 4, 4, 1, 1, (2) and 1 bytes
 
-/** @param {Uint8Array} bytes a PNG file @returns {Grey} @throws {BadImage} */
+/** @param {Uint8Array} bytes a PNG file @returns {GreyImage} @throws {BadImage} */
 export function fromPng(bytes) {
   check(bytes);
   const image = decoded(bytes);
@@ -22,7 +22,7 @@ function check(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   checkSize(view.getUint32(HEADER), view.getUint32(HEADER + 4));
   const interlaced = view.getUint8(HEADER + 12) !== 0;
-  // fast-png gets these wrong.
+  // fast-png decodes these wrongly.
   if (interlaced && view.getUint8(HEADER + 8) < 8) throw new BadImage("is interlaced with less than 8 bits a sample");
 }
 
@@ -34,7 +34,7 @@ function decoded(bytes) {
   }
 }
 
-/** Samples of 16 bits from their own least to their greatest value, for there is no agreed white among them. */
+/** Stretch 16-bit samples from their least to their greatest value, as no value is white by convention. */
 function stretched(samples) {
   let [low, high] = [65535, 0];
   for (const sample of samples) {
@@ -46,7 +46,7 @@ function stretched(samples) {
   return pixels(samples.length, (n) => levels[samples[n]]);
 }
 
-/** A loop, for `Uint8Array.from` would first make a list of numbers of 100 megapixels. */
+/** A loop: `Uint8Array.from` would first build an array of 100 million numbers. */
 function pixels(count, valueAt) {
   const out = new Uint8Array(count);
   for (let n = 0; n < count; n++) out[n] = valueAt(n);
@@ -59,7 +59,7 @@ function greyOf(image) {
   return image.channels < 3 ? fromGrey(image) : fromColour(image);
 }
 
-/** What grey level each sample stands for: a palette's luminance, or a share of white. */
+/** The grey level of each sample value: the luminance of the palette, or a share of white. */
 function tableOf({ depth, palette }) {
   if (palette) return palette.map(([red, green, blue]) => luminance(red, green, blue));
   return Array.from({ length: 2 ** depth }, (_, n) => (n * 255) / (2 ** depth - 1));
@@ -69,7 +69,7 @@ function throughTable(samples, table) {
   return pixels(samples.length, (n) => table[samples[n]] ?? 0);
 }
 
-/** Opacity has no say; of 16 bits beside others the upper eight count. */
+/** Opacity is ignored; of 16-bit samples the upper eight bits are used. */
 function fromGrey({ data, channels, depth }) {
   return pixels(data.length / channels, (n) => data[n * channels] >> (depth - 8));
 }
@@ -79,7 +79,7 @@ function fromColour({ data, channels, depth }) {
   return pixels(data.length / channels, (n) => luminance(at(n * channels), at(n * channels + 1), at(n * channels + 2)));
 }
 
-/** One sample a byte; rows begin at whole bytes. */
+/** Unpack to one sample a byte; each row begins at a whole byte. */
 function unpacked({ data, width, height, depth }) {
   const out = new Uint8Array(width * height);
   const stride = Math.ceil((width * depth) / 8);
@@ -92,7 +92,7 @@ function unpacked({ data, width, height, depth }) {
   return out;
 }
 
-/** Chunk by chunk: length, name, content, checksum; fast-png has checked that they are whole. */
+/** Find the EXIF chunk. A chunk is length, name, content and checksum; fast-png has checked that all are whole. */
 function orientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   for (let at = 8; at + 12 <= bytes.length; at += view.getUint32(at) + 12) {
@@ -102,7 +102,7 @@ function orientation(bytes) {
   return 1;
 }
 
-/** Of the chunk that begins there. */
+/** The name of the chunk that begins at `chunk`. */
 function nameAt(bytes, chunk) {
   return String.fromCharCode(...bytes.subarray(chunk + 4, chunk + 8));
 }

@@ -1,6 +1,6 @@
 /**
  * @typedef {{label: string, index: number, probability: number, threshold: number, present: boolean}} Finding -
- *   `index` is the label's among the network's K; present is what is at its threshold or above
+ *   `index` is that of the label among the network's K; a finding is present if its probability reaches the threshold
  */
 
 /**

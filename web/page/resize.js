@@ -1,26 +1,26 @@
 /**
- * Pillow's bilinear resize of grey pixels, bit by bit: a triangle that widens with the scale, so that it does not
- * alias, in two passes, each rounded to 8 bits.
+ * Pillow's bilinear resize of grey images, equal to the bit: a triangle filter that widens with the scale, so it does
+ * not alias, in two passes, each rounded to 8 bits.
  *
- * @typedef {{width: number, height: number, data: Uint8Array}} Grey - rows from the top, 0 black to 255 white
+ * @typedef {{width: number, height: number, data: Uint8Array}} GreyImage - rows from the top, 0 black to 255 white
  */
 
-const BITS = 22; // of a weight behind the point: 8 of the pixel and 2 of reserve are left of 32
+const BITS = 22; // fractional bits of a weight; of 32 bits 8 are left for the pixel and 2 as a reserve
 const HALF = 1 << (BITS - 1);
 
-/** @param {Grey} image @param {number} width @param {number} height in pixels, 0 for none @returns {Grey} */
+/** @param {GreyImage} image @param {number} width @param {number} height in pixels, may be 0 @returns {GreyImage} */
 export function resize(image, width, height) {
-  // Pillow's rule from version 13 on; the order decides how halves are rounded.
+  // Pillow's rule from version 13 on; the order of the passes decides how halves are rounded.
   const loss = image.height - height;
   const verticalFirst = loss > 0 && loss > 2 * (image.width - width);
   return verticalFirst ? alongRows(alongColumns(image, height), width) : alongColumns(alongRows(image, width), height);
 }
 
 /**
- * Which pixels of a line of `from` make up each one of a line of `to`, and how much of it.
+ * The pixels of a line of `from` that make up each pixel of a line of `to`, and their weights.
  *
  * @returns {{first: Int32Array, count: Int32Array, stride: number, weights: Int32Array}} the weights of pixel `n`
- *   start at `n * stride`, and 2 ** 22 is a whole one
+ *   start at `n * stride`, and 2 ** 22 is a weight of one
  */
 function triangles(from, to) {
   const scale = from / to;
@@ -36,9 +36,9 @@ function triangles(from, to) {
   return { first, count, stride, weights };
 }
 
-/** `count` heights of a triangle of so much reach to each side, a pixel apart from `start` on, whose sum is one. */
+/** `count` heights, a pixel apart from `start` on, of a triangle with `reach` to each side; their sum is one. */
 function triangle(start, count, reach) {
-  // As Pillow orders it: to multiply by the inverse and to divide give other last bits.
+  // As Pillow does: multiplying by the inverse and dividing differ in the last bit.
   const inverse = 1 / reach;
   const heights = Array.from({ length: count }, (_, n) => Math.max(1 - Math.abs((n + start) * inverse), 0));
   const sum = heights.reduce((total, height) => total + height, 0);

@@ -1,17 +1,17 @@
-/** What the network says of one film: warning, findings, map. K labels, films of H × H pixels. */
+/** The result for one image: a warning, the findings, the occlusion map. K labels, images of H × H pixels. */
 
-import { drawFilm, drawHeat } from "./film.js";
-import { Findings } from "./findings.js";
-import { spread } from "./occlusion.js";
-import { element, made } from "./words.js";
+import { drawImage, drawMap } from "./canvas.js";
+import { create, element } from "./dom.js";
+import { FindingList } from "./finding-list.js";
+import { pixelMap } from "./occlusion.js";
 
 export class Result {
   /** @param facts of the network */
   constructor(facts) {
     this.facts = facts;
-    this.findings = new Findings(element("labels"), () => this.#drawMap());
+    this.findings = new FindingList(element("labels"), () => this.#updateMap());
     const show = element("show");
-    show.addEventListener("change", () => element("film").classList.toggle("bare", !show.checked));
+    show.addEventListener("change", () => element("xray").classList.toggle("bare", !show.checked));
     element("findings").addEventListener("submit", (event) => event.preventDefault());
   }
 
@@ -21,17 +21,17 @@ export class Result {
 
   /**
    * @param {import("./ranking.js").Finding[]} findings
-   * @param {{film: import("./resize.js").Grey, unfamiliar: number}} answer the worker's
+   * @param {{image: import("./resize.js").GreyImage, distance: number}} answer the worker's
    * @param {string} name of the file
    */
-  show(findings, { film, unfamiliar }, name) {
-    Object.assign(this, { falls: null, name });
+  show(findings, { image, distance }, name) {
+    Object.assign(this, { drops: null, name });
     this.findings.list(findings);
-    this.#warn(unfamiliar);
-    drawFilm(element("picture"), film);
-    element("film").style.setProperty("--ratio", film.width / film.height);
+    this.#warn(distance);
+    drawImage(element("image"), image);
+    element("xray").style.setProperty("--ratio", image.width / image.height);
     this.progress(0);
-    this.#drawMap();
+    this.#updateMap();
     element("result").hidden = false;
   }
 
@@ -40,38 +40,37 @@ export class Result {
     element("progress").value = share;
   }
 
-  /** @param {Float64Array[]} falls K times (144,), see occlusion.js */
-  explain(falls) {
-    this.falls = falls;
-    this.#drawMap();
+  /** @param {Float64Array[]} drops K times (144,), see occlusion.js */
+  explain(drops) {
+    this.drops = drops;
+    this.#updateMap();
   }
 
-  #warn(unfamiliar) {
-    const box = element("unfamiliar");
-    box.hidden = !(unfamiliar > 1);
+  #warn(distance) {
+    const box = element("warning");
+    box.hidden = !(distance > 1);
     box.replaceChildren(
-      made("strong", {}, "Unlike the images that this network was trained on."),
-      ` Its unfamiliarity is ${unfamiliar.toFixed(1)}, where 1 is the limit: do not rely on the answer.`,
+      create("strong", {}, "Unlike the images that this network was trained on."),
+      ` Its distance from them is ${distance.toFixed(1)} times the limit: do not rely on the answer.`,
     );
   }
 
-  #drawMap() {
+  #updateMap() {
     const { label, index } = this.findings.chosen();
-    element("progress").hidden = Boolean(this.falls);
-    element("legend").hidden = element("heat").hidden = !this.falls;
-    element("film").setAttribute("aria-label", `${this.name}${this.falls ? `, with the map of why for ${label}` : ""}`);
-    element("caption").textContent = this.falls ? this.#drawHeat(index) : `Why ${label}? Looking …`;
+    element("progress").hidden = Boolean(this.drops);
+    element("legend").hidden = element("map").hidden = !this.drops;
+    element("xray").setAttribute("aria-label", `${this.name}${this.drops ? `, with the occlusion map for ${label}` : ""}`);
+    element("caption").textContent = this.drops ? this.#drawMap(index) : `Why ${label}? Computing the map …`;
   }
 
-  /** @returns {string} what the map shows, in words */
-  #drawHeat(index) {
+  /** @returns {string} the caption of the map */
+  #drawMap(index) {
     const { labels, size } = this.facts;
-    const values = spread(this.falls[index], size);
-    const strongest = drawHeat(element("heat"), values, size);
-    element("legend").hidden = strongest === 0;
-    element("strongest").textContent = `−${strongest.toFixed(2)} log-odds`;
-    return strongest > 0
-      ? `Why ${labels[index]}? Warm is where hiding the film makes the network less sure of it.`
-      : `Why ${labels[index]}? Hiding no part of the film makes the network less sure of it: there is nothing to show.`;
+    const largest = drawMap(element("map"), pixelMap(this.drops[index], size), size);
+    element("legend").hidden = largest === 0;
+    element("largest").textContent = `−${largest.toFixed(2)} log-odds`;
+    return largest > 0
+      ? `Why ${labels[index]}? The colour shows where hiding the image makes the network less sure of it.`
+      : `Why ${labels[index]}? Nothing to show: hiding no part of the image makes the network less sure of it.`;
   }
 }

@@ -1,12 +1,12 @@
 import { resize } from "./resize.js";
 import { roundHalfEven } from "./rounding.js";
 
-/** @import { Grey } from "./resize.js" */
+/** @import { GreyImage } from "./resize.js" */
 
 /**
- * What the network takes, equal to `images.square` in Python.
+ * The input of the network, equal to `reading.square` in Python.
  *
- * @param {Grey} image
+ * @param {GreyImage} image
  * @param {number} size H, the side in pixels
  * @param {boolean} keepAspect pad the shorter side with black to the square, else stretch
  * @returns {Uint8Array} (H, H), rows from the top
@@ -15,7 +15,7 @@ export function square(image, size, keepAspect) {
   return keepAspect ? padded(contained(image, size), size).data : resize(image, size, size).data;
 }
 
-/** The image in the middle of a black square of this side, whichever of its sides is the shorter. */
+/** Put the image in the middle of a black square of `size` pixels a side. */
 export function padded(image, size) {
   const left = roundHalfEven((size - image.width) / 2);
   const top = roundHalfEven((size - image.height) / 2);
@@ -26,10 +26,10 @@ export function padded(image, size) {
   return { width: size, height: size, data };
 }
 
-/** Resized so that the longer side is `size`; of an image like a line nothing may be left. */
+/** Resize so that the longer side is `size`; the shorter side of a very narrow image becomes 0. */
 export function contained(image, size) {
   const wide = image.width > image.height;
-  // Divided before it is multiplied, as Pillow does: the last bit decides halves.
+  // Divide before multiplying, as Pillow does: the order changes the last bit, which decides how halves are rounded.
   const width = wide ? size : roundHalfEven((image.width / image.height) * size);
   const height = wide ? roundHalfEven((image.height / image.width) * size) : size;
   return resize(image, width, height);

@@ -1,29 +1,29 @@
 /**
- * Reads images and asks the network, beside the page, which so never freezes.
+ * Reads images and runs the network in a worker, so the page stays responsive.
  *
- * In: `{id, file}`. Out: `{kind: "ready", facts}` or `{kind: "broken", reason}` once; then for each file, with its
- * `id`, either `{kind: "failed", reason}` or `{kind: "answer", film, probabilities, unfamiliar}`, any number of
- * `{kind: "progress", share}` and `{kind: "map", falls}`. A newer file ends the work on an older one.
+ * In: `{id, file}`. Out: once `{kind: "ready", facts}` or `{kind: "broken", reason}`. Then for each file, with its
+ * `id`, either `{kind: "failed", reason}`, or `{kind: "answer", image, probabilities, distance}`, then any number of
+ * `{kind: "progress", share}`, then `{kind: "map", drops}`. A newer file ends the work on an older one.
  */
 
 import { BadImage } from "./bad-image.js";
-import { falls } from "./falls.js";
-import { grey } from "./grey.js";
 import { Network } from "./network.js";
+import { logOddsDrops } from "./occlusion.js";
 import { preview } from "./preview.js";
+import { readImage } from "./read-image.js";
 import { square } from "./square.js";
 
-const network = Network.load(new URL("model.onnx", import.meta.url));
-network.then(
+const loading = Network.load(new URL("model.onnx", import.meta.url), new URL("model.json", import.meta.url));
+loading.then(
   ({ facts }) => postMessage({ kind: "ready", facts }),
   (error) => postMessage({ kind: "broken", reason: error.message }),
 );
 
-let [newest, work] = [0, network];
+let [newest, work] = [0, loading];
 
 onmessage = ({ data: { id, file } }) => {
   newest = id;
-  // One after another: a session takes one question at a time.
+  // One after another: a session runs one batch at a time.
   work = work.then(() => answer(id, file)).catch((error) => fail(id, error));
 };
 
@@ -33,23 +33,23 @@ function fail(id, error) {
 
 async function answer(id, file) {
   if (id !== newest) return;
-  const asked = await network;
-  const { size, keep_aspect: keepAspect } = asked.facts;
-  const image = await grey(file);
-  const pixels = square(image, size, keepAspect);
-  const { probabilities, unfamiliar } = await asked.run([pixels]);
-  const film = preview(image, keepAspect);
-  postMessage({ kind: "answer", id, film, probabilities: probabilities[0], unfamiliar: unfamiliar[0] });
-  await explain(id, asked, pixels, probabilities[0]);
+  const network = await loading;
+  const { size, keep_aspect: keepAspect } = network.facts;
+  const original = await readImage(file);
+  const pixels = square(original, size, keepAspect);
+  const { probabilities, distances } = await network.run([pixels]);
+  const image = preview(original, keepAspect);
+  postMessage({ kind: "answer", id, image, probabilities: probabilities[0], distance: distances[0] });
+  await explain(id, network, pixels, probabilities[0]);
 }
 
-async function explain(id, asked, pixels, probabilities) {
-  const found = await falls(asked, pixels, probabilities, async (share) => {
+async function explain(id, network, pixels, probabilities) {
+  const drops = await logOddsDrops(network, pixels, probabilities, async (share) => {
     postMessage({ kind: "progress", id, share });
-    await new Promise((resolve) => setTimeout(resolve)); // else no newer file would be heard of
+    await new Promise((resolve) => setTimeout(resolve)); // lets the message of a newer file arrive
     return id === newest;
   });
-  if (found) postMessage({ kind: "map", id, falls: found });
+  if (drops) postMessage({ kind: "map", id, drops });
 }
 
 function reasonOf(error) {

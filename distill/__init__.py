@@ -1,1 +1,0 @@
-"""What the stages share: small leaf modules, each with one reason to change."""

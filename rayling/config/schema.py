@@ -1,0 +1,250 @@
+"""Every key of `params.yaml` with its type and its range.
+
+No key has a default that stands for a value, so an edit of this file changes no result: it reruns `check` alone.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Pixels = Annotated[int, Field(ge=32, le=8192)]  # height and width
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+def _stays_below(path: str) -> str:
+    # DVC would not see a change elsewhere
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path:
+        raise ValueError(f"found {path!r}, expected a path below its folder, with forward slashes")
+    return path
+
+
+Below = Annotated[str, AfterValidator(_stays_below)]
+
+
+class Section(BaseModel):
+    """A block of `params.yaml`: a missing key, an unknown key, or `20.0` for an integer is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+READERS = ("chexpert", "class_folders", "covid_chestxray", "medmnist", "nih", "plain_csv")
+COLUMNS = ("image", "patient", "split", "source", "label")  # a CSV may have them under other names
+# names of columns that `prepare` uses itself
+RESERVED = {*COLUMNS, "at", "left_out", "number", "row", "digest", "reason", "group", "images", "rank"}
+
+
+class Layout(Section):
+    """A source of images: a folder below data/raw/<study>, and the labels of its classes (folders, findings, columns).
+
+    `classes` maps a class to a label of the study, or to "" for no label. Without it, classes have the labels' names.
+    """
+
+    folder: Below
+    classes: dict[str, str] = Field(default_factory=dict)
+
+
+class CheXpert(Layout):
+    """CheXpert's `train.csv` and `valid.csv`; `uncertain` is the policy for -1 by label, `default` for the others."""
+
+    reader: Literal["chexpert"]
+    frontal_only: bool
+    uncertain: dict[str, Literal["ignore", "ones", "zeros"]]
+    blank: Literal["ignore", "zeros"]
+
+
+class Classes(Layout):
+    """A folder per class (Kermany), or a table of findings (covid-chestxray, NIH)."""
+
+    reader: Literal["class_folders", "covid_chestxray", "nih"]
+
+
+class MedMNIST(Layout):
+    """`chestmnist[_size].npz` or `pneumoniamnist[_size].npz`."""
+
+    reader: Literal["medmnist"]
+    file: Below
+
+
+class PlainCSV(Layout):
+    """Any other CSV; `columns` gives its names for image, patient, split, source and label."""
+
+    reader: Literal["plain_csv"]
+    file: Below
+    columns: dict[Literal[COLUMNS], str] = Field(default_factory=dict)
+
+
+Source = Annotated[CheXpert | Classes | MedMNIST | PlainCSV, Field(discriminator="reader")]
+
+
+class Phantom(Section):
+    """The embedded data set: number of patients, size of the images, and errors of the labels."""
+
+    patients: Annotated[int, Field(ge=1, le=64540)]  # as in CheXpert: patient 64541 is the first of valid.csv
+    valid_patients: Count
+    size: Pixels
+    seed: Seed
+    label_noise: Share
+    uncertain: Share
+    blank: Annotated[float, Field(ge=0, le=1)]
+
+
+class Data(Section):
+    """Where the X-rays come from, which labels are used, and how images are split and sized."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    labels: Annotated[list[str], Field(min_length=1)]
+    exclusive: bool
+    size: Pixels  # smaller: maps of 1 × 1 before the last stride, a bug of oneDNN (docs/log)
+    keep_aspect: bool
+    split_file: Below
+    dev: Annotated[float, Field(gt=0, lt=1)]
+    test: Share
+    labelled_fraction: Annotated[float, Field(gt=0, le=1)]
+    max_unreadable: Share
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Data":
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
+        for label in self.labels:
+            if label in RESERVED or "$" in label or not label.isprintable() or label != label.strip() or not label:
+                raise ValueError(f"labels: found {label!r}, expected another name (no $, none of {sorted(RESERVED)})")
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev {self.dev}, test {self.test}: expected a sum below 1, the rest is train")
+        for source in self.sources:
+            named = {*source.classes.values()} - {""}
+            named |= set(source.uncertain) - {"default"} if isinstance(source, CheXpert) else set()
+            _refuse_unknown(sorted(named), self.labels, f"sources: {source.folder}")
+        return self
+
+
+class Balance(Section):
+    """How many rows of a label an epoch has: a count, or a ratio to the most frequent label."""
+
+    counts: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
+    ratios: dict[str, Annotated[float, Field(gt=0, le=1000)]]
+
+
+class Views(Section):
+    """The augmentation: how far a view may differ from the original image, which is view 0."""
+
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    shift: Share
+    scale: Share
+    brightness: Share
+    contrast: Share
+
+
+class Features(Section):
+    """The three stages of a backbone that are compared with the student's three blocks, and the grid of the maps."""
+
+    levels: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3, max_length=3)]
+    grid: Annotated[int, Field(ge=1, le=64)]
+
+    @field_validator("levels")
+    @classmethod
+    def _ascend(cls, levels: list[int]) -> list[int]:
+        if not levels[0] < levels[1] < levels[2]:
+            raise ValueError(f"found {levels}, expected three in ascending order, one per block of the student")
+        return levels
+
+
+class Training(Section):
+    """Training with Adam, as in the paper (section 4), for every network."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=2)]
+    lr: Positive
+    weight_decay: NotNegative
+    schedule: Literal["constant", "cosine"]
+
+    def settings(self) -> dict:
+        """These five values alone, as `loop.fit` takes them."""
+        return {name: getattr(self, name) for name in Training.model_fields}
+
+
+class Weights(Section):
+    """The weight of each term of the loss."""
+
+    hard: NotNegative
+    soft: NotNegative
+    feature: NotNegative
+
+
+class Teacher(Training):
+    """One timm backbone or an ensemble of several."""
+
+    backbones: Annotated[list[str], Field(min_length=1)]
+    pretrained: bool
+
+
+class Assistant(Training):
+    """One timm backbone, trained on the labels and the teacher's outputs."""
+
+    backbone: str
+    pretrained: bool
+    weights: Weights
+
+
+class Student(Training):
+    """The paper's three blocks, trained on the labels and the outputs of `learn_from`."""
+
+    wasserstein: Literal["channels", "activations"]
+    directions: Count  # random directions of the sliced Wasserstein distance
+    weights: Weights
+
+
+class Study(Section):
+    """A data set and the networks for it."""
+
+    data: Data
+    balance: Balance
+    views: Views
+    cached_views: Annotated[int, Field(ge=1, le=1000)]
+    features: Features
+    softening: Literal["sigmoid", "softmax"]
+    teacher: Teacher
+    assistant: Assistant
+    student: Student
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Study":
+        _refuse_unknown([*self.balance.counts, *self.balance.ratios], self.data.labels, "balance")
+        for label in set(self.balance.counts) & set(self.balance.ratios):
+            raise ValueError(f"balance: found {label!r} in counts and in ratios, expected it in one")
+        if self.softening == "softmax" and len(self.data.labels) < 2:
+            raise ValueError("softening: found softmax and one label, expected sigmoid: softmax would always be 1")
+        return self
+
+
+class Compute(Section):
+    """How training is computed."""
+
+    precision: Literal["auto", "float32", "bfloat16"]
+    channels_last: bool
+    compile: bool
+
+
+class Params(Section):
+    """The whole file."""
+
+    study: str
+    temperature: Annotated[int, Field(ge=1, le=1000)]
+    learn_from: Literal["labels", "teacher", "assistant"]
+    seed: Seed
+    student_seed: Seed
+    compute: Compute
+    phantom: Phantom
+    studies: dict[str, Study]
+
+
+def _refuse_unknown(named: Iterable[str], labels: list[str], where: str) -> None:
+    for name in named:
+        if name not in labels:
+            raise ValueError(f"{where}: found label {name!r}, expected one of {', '.join(labels)}")

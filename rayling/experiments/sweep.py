@@ -1,0 +1,159 @@
+"""Runs a grid of DVC experiments, one after another: `python -m rayling.experiments.sweep` (`make ablation`).
+
+Each experiment is named by its settings and runs in a folder of its own (`--temp`): the workspace stays as it is, and
+only what is committed is used. Only what the student needs is run, so the numbers of the other networks may be those
+of the commit. Experiments that exist are not run again: a sweep that was interrupted continues. The commit must hold
+the finished teacher; it is trained again only where the grid changes what it depends on.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from copy import deepcopy
+from functools import reduce
+from itertools import product
+from operator import getitem
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML, YAMLError
+from tqdm import tqdm
+
+from rayling.common.errors import BadInput, run_command
+from rayling.config import params
+from rayling.config.schema import Params
+from rayling.experiments.compare import DISTILLATION_SETTINGS, LABELS
+
+LEARN_FROM = ("labels", "teacher", "assistant")
+OF_TEACHER = ("train_teacher", "dump@teacher")
+TARGET = "evaluate@student"  # and what it depends on: a student of the teacher needs no assistant
+
+
+def main() -> None:
+    """Run the experiments of the grid that do not exist yet."""
+    content, options = params.read_all(), arguments()
+    refuse_unfinished()
+    grid = grid_of(options.set, content)
+    wanted = experiments(content["study"], learn_from=options.learn_from, seeds=options.student_seed, grid=grid)
+    existing = set(output_of("dvc", "exp", "list", "--name-only").split())
+    missing = {name: settings for name, settings in wanted.items() if name not in existing}
+    print(f"sweep: {len(wanted)} experiments, {len(wanted) - len(missing)} of them already done", flush=True)
+    with tqdm(missing.items(), desc="sweep", unit="experiment", disable=None, leave=False) as bar:
+        for number, (name, settings) in enumerate(bar, 1):
+            tqdm.write(f"sweep: {number} of {len(missing)}: {name}", file=sys.stderr)
+            run(name, settings)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line. By default all three values of `learn_from` and five seeds, with params.yaml as it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--learn-from", nargs="+", choices=LEARN_FROM, default=LEARN_FROM)
+    parser.add_argument("--student-seed", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--set", nargs="+", action="append", default=[], metavar=("KEY", "VALUE"), help="a parameter and its values"
+    )
+    return parser.parse_args()
+
+
+def grid_of(options: list[list[str]], content: dict) -> dict[str, list[str]]:
+    """The values of each parameter by its full key, from the `--set` options and the `content` of params.yaml.
+
+    Raises BadInput for a key that params.yaml lacks or a sweep cannot vary, and for a value that it could not have.
+    """
+    grid = {}
+    for short, *values in options:
+        key = full_key(short, content)
+        if key in ("study", "learn_from", "student_seed"):
+            raise BadInput(f"--set {short}: expected another parameter: a sweep has one study, --learn-from and seeds")
+        if not values or key in grid:
+            found = "it twice" if values else "no value"
+            raise BadInput(f"--set {short}: found {found}, expected it once, with its values: --set temperature 2 30")
+        if key.startswith("studies.") and not key.startswith(f"studies.{content['study']}."):
+            raise BadInput(f"--set {short}: expected a parameter of the study that runs, {content['study']}")
+        for value in values:
+            refuse_wrong(short, key, value, content)
+        grid[key] = values
+    return grid
+
+
+def full_key(key: str, content: dict) -> str:
+    """A key as DVC names it: `student.lr` is a key of the study that runs."""
+    study = content["studies"][content["study"]]
+    return f"studies.{content['study']}.{key}" if key.split(".")[0] in study else key
+
+
+def refuse_wrong(short: str, key: str, value: str, content: dict) -> None:
+    """Raise BadInput if params.yaml has no such key, or could not have this value there."""
+    changed = deepcopy(content)
+    *path, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+    try:
+        block = reduce(getitem, path, changed)
+        block[last]  # -S changes existing keys only
+        block[last] = YAML(typ="safe", pure=True).load(value)
+        Params.model_validate(changed)
+    except (LookupError, TypeError):
+        raise BadInput(f"--set {short}: {key} is not in params.yaml") from None
+    except YAMLError:
+        raise BadInput(f"--set {short}: found {value!r}, expected a value in YAML") from None
+    except ValidationError as error:
+        raise BadInput(f"--set {short}: found {value!r}: {error.errors()[0]['msg']}") from None
+
+
+def experiments(
+    study: str, *, learn_from: list[str], seeds: list[int], grid: dict[str, list[str]]
+) -> dict[str, dict[str, object]]:
+    """The settings of each experiment by its name, for all combinations of the values in `grid`.
+
+    A student that learns from labels alone does not read the settings of distillation, so one run stands for all of
+    them. Raises BadInput if two experiments would have the same name.
+    """
+    found = {}
+    # seed by seed, so that an interrupted sweep has as many runs of each setting
+    for seed, network, *values in product(seeds, learn_from, *grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        if network == LABELS:
+            settings = {key: value for key, value in settings.items() if not DISTILLATION_SETTINGS.search(key)}
+        name = name_of(study, network, seed, settings)
+        settings = {"learn_from": network, "student_seed": seed} | settings
+        if found.setdefault(name, settings) != settings:
+            raise BadInput(
+                f"{name}: found this name for {found[name]} and {settings}, expected values that differ more"
+            )
+    return found
+
+
+def name_of(study: str, learn_from: str, seed: int, settings: dict[str, object]) -> str:
+    """The name of an experiment, in characters that git allows: `phantom-teacher-seed1-T30-student.lr=0.01`."""
+    parts = [study, learn_from, f"seed{seed}"]
+    for key, value in settings.items():
+        short = key.removeprefix(f"studies.{study}.")
+        parts.append(f"T{value}" if key == "temperature" else f"{short}={value}")
+    return re.sub(r"[^\w.=-]+", "_", "-".join(parts)).strip("_.")
+
+
+def refuse_unfinished() -> None:
+    """Raise BadInput unless the commit holds the finished teacher, which all experiments share."""
+    if subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "dvc.lock", "params.yaml"]).returncode:
+        raise BadInput("dvc.lock, params.yaml: found uncommitted changes, expected a committed baseline")
+    status = " ".join(output_of("dvc", "status", *OF_TEACHER).split())
+    if "up to date" not in status:
+        raise BadInput(f"dvc status: found {status}, expected a finished baseline: run `dvc repro`, then commit")
+
+
+def run(name: str, settings: dict[str, object]) -> None:
+    """Run one experiment. Raises BadInput with DVC's error message if it fails."""
+    options = ["--temp", "--allow-missing", "-n", name]  # raw data that DVC does not track may be missing
+    options += [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
+    done = subprocess.run(["dvc", "exp", "run", TARGET, *options], capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.lower().startswith("error: ")]
+        raise BadInput(f"{name}: {lines[0].partition(': ')[2] if lines else done.stderr[-300:]}")
+
+
+def output_of(*command: str) -> str:
+    """The standard output of a command. Raises CalledProcessError if it fails."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,73 @@
+"""A trained network as one ONNX file that needs nothing else: pixels in, calibrated probabilities out.
+
+Its metadata says what it is and how to use it. B images of H × H pixels, K labels.
+"""
+
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from rayling.common.atomic import atomic
+from rayling.evaluation.results import Calibration
+from rayling.export.out_of_distribution import OutOfDistribution
+from rayling.networks.architectures import Student
+from rayling.networks.weights import Header
+
+OPSET = 18
+
+
+class ExportedNetwork(nn.Module):
+    """A network with the normalisation before it, the calibration after it, and the out-of-distribution check."""
+
+    def __init__(
+        self, network: nn.Module, header: Header, calibration: Calibration, out_of_distribution: OutOfDistribution
+    ) -> None:
+        super().__init__()
+        self.network, self.out_of_distribution = network, out_of_distribution
+        self.mean, self.std = header.mean, header.std
+        self.register_buffer("platt", torch.tensor(calibration.platt.tolist()))
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels uint8 (B, H, H) -> calibrated probabilities (B, K), out-of-distribution distances (B,)."""
+        pixels = pixels.float()
+        images = pixels * (1 / (255 * self.std)) - self.mean / self.std  # two passes over the pixels, not three
+        logits = _logits(self.network, images[:, None])
+        return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.out_of_distribution(pixels)
+
+
+def _logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    if isinstance(network, Student):  # without its feature maps, which keep onnxruntime from computing in 8 bits
+        return network.linear(network.block3(network.block2(network.block1(images))).mean((2, 3)))
+    return network(images)[0]
+
+
+def to_onnx(exported: ExportedNetwork, *, size: int) -> onnx.ModelProto:
+    """The ONNX model for any number of images of `size` × `size` pixels.
+
+    Its input is `pixels`, its outputs are `probabilities` and `out_of_distribution`: the distance from the train images
+    as a share of the limit, above 1 an image is flagged.
+    """
+    content, pixels = io.BytesIO(), torch.zeros(2, size, size, dtype=torch.uint8)
+    names = {"input_names": ["pixels"], "output_names": ["probabilities", "out_of_distribution"]}
+    dynamic = {name: {0: "images"} for name in ("pixels", "probabilities", "out_of_distribution")}
+    with warnings.catch_warnings():
+        # about shapes, which are fixed, and about the tracing exporter: torch's new one needs another package
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            exported.eval(), (pixels,), content, **names, dynamic_axes=dynamic, opset_version=OPSET, dynamo=False
+        )
+    return onnx.load_model_from_string(content.getvalue())
+
+
+def save(path: str | Path, model: onnx.ModelProto, facts: Mapping) -> None:
+    """Write the model atomically, with each of `facts` as JSON in its metadata."""
+    onnx.checker.check_model(model)
+    onnx.helper.set_model_props(model, {key: json.dumps(facts[key], ensure_ascii=False) for key in sorted(facts)})
+    with atomic(path) as partial:
+        partial.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,116 @@
+"""`data/models/*.safetensors`: a network's tensors and a JSON header with what is needed to build it. No pickle."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as as_bytes
+from torch import nn
+
+from rayling.common.atomic import atomic
+from rayling.common.errors import BadInput
+from rayling.networks.architectures import Backbone, Ensemble, Student
+from rayling.storage.prepared import Split
+
+
+@dataclass(frozen=True)
+class Header:
+    """What must be known to build and to use a network."""
+
+    network: str  # teacher, assistant, student or the name of a control
+    backbones: list[str]  # names of timm's; none for the student
+    labels: list[str]
+    size: int  # height and width of the images, in pixels
+    mean: float  # of the train images, grey values in 0..1
+    std: float
+    study: str
+
+    @classmethod
+    def of(cls, split: Split, *, network: str, backbones: list[str]) -> "Header":
+        """The header of a network for the images and labels of `split`."""
+        return cls(network=network, backbones=backbones, **_data_of(split))
+
+
+def _data_of(split: Split) -> dict:
+    keys = {"labels": "names", "size": "size", "mean": "mean", "std": "std", "study": "study"}
+    return {key: getattr(split, attribute) for key, attribute in keys.items()}
+
+
+def build(header: Header, *, pretrained: bool = False, levels: Sequence[int] = (), grid: int = 1) -> nn.Module:
+    """The network that the header describes, freshly initialised from torch's global generator.
+
+    `levels` and `grid` are those of the feature maps that it returns, by default none. They change no weight, so other
+    levels need no new training. With `pretrained` the backbones start from their weights in data/weights or the hub.
+    """
+    if not header.backbones:
+        return _channels_last(Student(outputs=len(header.labels), grid=grid))
+    shape = {"outputs": len(header.labels), "levels": levels, "grid": grid}
+    members = [Backbone(name, **shape, pretrained=pretrained) for name in header.backbones]
+    return _channels_last(Ensemble(members))
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """The network in the memory layout in which the student trains twice as fast on a CPU.
+
+    Measured in docs/log/precision-and-layout.md.
+    """
+    return network.to(memory_format=torch.channels_last)
+
+
+def save(path: str | Path, network: nn.Module, header: Header) -> None:
+    """Write weights and header, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # One key, because safetensors writes several in random order; as bytes, because `save_file` is not atomic.
+    content = as_bytes(tensors, metadata={"rayling": json.dumps(asdict(header))})
+    with atomic(path) as partial:
+        partial.write_bytes(content)
+
+
+def load(path: str | Path, *, split: Split, **features) -> tuple[nn.Module, Header]:
+    """The network in inference mode, on the CPU, and its header. `features` are `levels` and `grid` as for `build`.
+
+    Raises BadInput if the file was not written by `save`, holds another network than its name says, or was made for
+    other labels or pixels than those of `split`.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = TypeAdapter(Header).validate_json((file.metadata() or {})["rayling"])
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            _refuse_other(header, shapes)
+            tensors = {name: file.get_tensor(name) for name in shapes}
+        network = build(header, **features)
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{path}: no network of this project: {error}; expected what a train stage writes") from None
+    if header.network != Path(path).stem:
+        raise BadInput(f"{path}: found the {header.network}, expected the {Path(path).stem}")
+    for key, expected in _data_of(split).items():
+        found = getattr(header, key)
+        if found != expected:
+            raise BadInput(f"{path}: made for {key} {found}, expected {expected} as in the prepared data")
+    return network.eval(), header
+
+
+def _refuse_other(header: Header, shapes: dict[str, list[int]]) -> None:
+    """Raise ValueError, before anything is allocated, if the tensors are not those of the network in the header."""
+    if len(header.backbones) > len(shapes):
+        raise ValueError(f"{len(header.backbones)} backbones and {len(shapes)} tensors")
+    with torch.device("meta"):
+        expected = {name: list(tensor.shape) for name, tensor in build(header).state_dict().items()}
+    for name in expected.keys() | shapes.keys():
+        if expected.get(name) != shapes.get(name):
+            raise ValueError(f"{name} is {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}")
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256, in hexadecimal, of a network's tensors: names, types, shapes and values, without file and header."""
+    total = sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        values = tensor.detach().cpu().contiguous().numpy()
+        total.update(f"{name} {values.dtype} {values.shape}\n".encode() + values.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,172 @@
+"""Run an exported network on X-rays, without torch: `python -m rayling.predict data/models/student.onnx image.png`.
+
+Needs onnxruntime, pillow, numpy, pydicom and tqdm, and of this repository the folder `rayling`.
+"""
+
+import argparse
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from rayling.common.errors import BadInput, print_error
+from rayling.common.parallel import prefetch
+from rayling.images import reading
+from rayling.predict import explanation
+from rayling.predict.answers import FORMATS, Answer, Csv, Json, Table, answer
+from rayling.predict.model import OnnxModel
+
+NO_IMAGE = "found no image, expected PNG, JPEG or DICOM files"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    0: every image was read. 1: at least one could not be read. 2: the model cannot be used, there is no image, or an
+    output cannot be written. 130: Ctrl-C. 141: the reader of standard output has closed it, as `head` does.
+    Raises SystemExit with 2 for a wrong command line.
+    """
+    try:
+        return predict(parse(arguments))
+    except BrokenPipeError:
+        return 141
+    except (BadInput, OSError, KeyboardInterrupt) as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = "standard output"  # every file that we read or write names itself
+        print_error(type(error), error, error.__traceback__)
+        return 130 if isinstance(error, KeyboardInterrupt) else 2
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Print the answers, and draw the explanation if it is asked for; return 1 if an image could not be read, else 0.
+
+    Raises BadInput if a model cannot be used or no image was named, OSError if an output cannot be written.
+    """
+    model = OnnxModel(options.model)
+    models, paths = models_to_explain(options.model, model, options.beside), list_images(options.images)
+    if options.explain and isinstance(answer_or_error(model, paths[0]), Answer):
+        # drawn before the answer is printed: the reader of the output may close it at any line
+        explanation.save(options.explain, reading.grey(paths[0]), models)
+    failed = print_answers(model, paths, FORMATS[options.format](model, sys.stdout))
+    return 1 if failed else 0
+
+
+def print_answers(model: OnnxModel, paths: list[str | BadInput], writer: Table | Json | Csv) -> int:
+    """Run the model on all images, on all cores, and print the answers in order; return how many could not be read."""
+    failed = 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    results = prefetch(partial(answer_or_error, model), paths, depth=cores)
+    with tqdm(total=len(paths), unit="image", disable=None, leave=False) as bar:  # None: drawn on a terminal only
+        for path, result in zip(paths, results, strict=True):
+            if isinstance(result, Answer):
+                with bar_cleared(sys.stdout):
+                    writer.write(path, result)
+            else:
+                failed += 1
+                with bar_cleared(sys.stderr):
+                    print_error(type(result), result, result.__traceback__)
+            bar.update()
+    writer.end()
+    sys.stdout.flush()
+    return failed
+
+
+def bar_cleared(stream: TextIO) -> AbstractContextManager:
+    """While lines are printed to `stream`, take the progress bar away if that is a terminal too."""
+    return tqdm.external_write_mode() if stream.isatty() else nullcontext()
+
+
+def answer_or_error(model: OnnxModel, path: str | BadInput) -> Answer | BadInput | OSError:
+    """The model's answer for an image, or the error if it cannot be read; a path that is an error is returned."""
+    try:
+        if isinstance(path, BadInput):
+            return path
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - pathlib raises for some names
+            raise BadInput(f"{path}: found a pipe or a device, expected a file")
+        return answer(model, path)
+    except (BadInput, OSError) as error:
+        return error
+
+
+def list_images(names: list[str]) -> list[str | BadInput]:
+    """The files that were named: also those in folders, and for `-` those listed on standard input, one a line.
+
+    A folder without an image is an error among them. Raises BadInput if there is no file at all.
+    """
+    paths = []
+    for name in names:
+        if name == "-":
+            lines = sys.stdin.buffer.read().split(b"\n")  # names of files can be any bytes
+            paths += [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
+        elif os.path.isdir(name):  # noqa: PTH112 - pathlib raises for some names
+            images = [str(Path(name, image)) for image in reading.image_files(name)]
+            paths += images or [BadInput(f"{name}: {NO_IMAGE}")]
+        else:
+            paths.append(name)
+    if not any(isinstance(path, str) for path in paths):
+        raise BadInput(f"{' '.join(names)}: {NO_IMAGE}")
+    return paths
+
+
+def models_to_explain(path: str, model: OnnxModel, others: list[str]) -> dict[str, OnnxModel]:
+    """The model and those of `--beside`, by the names of their files without suffix.
+
+    Raises BadInput if two have the same name, or if they differ in labels or in how images are made square.
+    """
+    models = {Path(path).stem: model}
+    for other_path in others:
+        name, other = Path(other_path).stem, OnnxModel(other_path, threads=0)
+        if name in models:
+            raise BadInput(f"{other_path}: found a second model named {name!r}, expected different names")
+        for key in ("labels", "keep_aspect"):
+            if other.facts[key] != model.facts[key]:
+                expected = f"expected {model.facts[key]} as in {path}"
+                raise BadInput(f"{other_path}: found {key} {other.facts[key]}, {expected}")
+        models[name] = other
+    return models
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line. Exits with status 2 if it is wrong."""
+    parser = argparse.ArgumentParser("python -m rayling.predict", description=__doc__.partition(":")[0] + ".")
+    parser.add_argument("model", help="an ONNX file that `export` wrote")
+    parser.add_argument("images", nargs="+", help="PNG, JPEG or DICOM; folders; - for a list on standard input")
+    group = parser.add_mutually_exclusive_group()
+    for name, what in {"json": "print one JSON object for each image", "csv": "print one line for each image"}.items():
+        group.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="table", help=what)
+    parser.add_argument("--explain", metavar="OUT.PNG", help="draw occlusion maps of the findings in the one image")
+    parser.add_argument(
+        "--beside", metavar="MODEL", action="append", default=[], help="with --explain: draw another model's maps too"
+    )
+    options = parser.parse_args(arguments)
+    if options.explain and (len(options.images) > 1 or options.images[0] == "-" or Path(options.images[0]).is_dir()):
+        parser.error("--explain draws one image")
+    if options.beside and not options.explain:
+        parser.error("--beside goes with --explain")
+    if options.explain:
+        check_target(parser, Path(options.explain), [options.model, *options.images, *options.beside])
+    return options
+
+
+def check_target(parser: argparse.ArgumentParser, target: Path, sources: list[str]) -> None:
+    """Exit with status 2 unless the picture may be written to `target`."""
+    if target.suffix.lower() != ".png":
+        parser.error(f"--explain writes a PNG, found {str(target)!r}")
+    if target.is_dir():
+        parser.error(f"--explain writes a PNG, found a folder {str(target)!r}")
+    if not target.parent.is_dir():
+        parser.error(f"--explain: there is no folder {str(target.parent)!r}")
+    if target.exists() and any(Path(source).exists() and target.samefile(source) for source in sources):
+        parser.error(f"--explain would overwrite {str(target)!r}, which it reads")
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # names of files can be any bytes
+    status = main()
+    if status in (2, 141):  # drop what could not be written: Python would try again at exit, and print two more lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

@@ -1,0 +1,129 @@
+"""The answer of an exported network for one image file, and how `predict` prints it: a table, JSON or CSV.
+
+A format's `write` prints one answer; its `end` prints what holds for all of them. H pixels a side, K labels.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from PIL import Image
+
+from rayling.common.errors import BadInput
+from rayling.images import reading
+from rayling.predict.model import OnnxModel
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network answers for one image."""
+
+    probabilities: np.ndarray  # (K,) calibrated, 0 to 1
+    present: np.ndarray  # (K,) bool: the probability reaches the label's threshold
+    distance: float  # from the training images; above 1 the image is out of distribution
+
+    @property
+    def in_distribution(self) -> bool:
+        """Whether the image resembles those that the network was trained on."""
+        return self.distance <= 1
+
+
+def answer(model: OnnxModel, path: str | Path) -> Answer:
+    """Run the model on an image file.
+
+    Raises BadInput for a file that is not a whole image and for outputs that are NaN; OSError where memory is too
+    little to decode it.
+    """
+    pixels = network_input(model, reading.grey(path))
+    try:
+        probabilities, distances = model.run(pixels[None])
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    return Answer(probabilities[0], probabilities[0] >= model.thresholds, round(float(distances[0]), 6))
+
+
+def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
+    """A grey image of any size (mode L) -> the pixels that the model takes, uint8 (H, H)."""
+    return reading.square(image, size=model.size, keep_aspect=model.facts["keep_aspect"])
+
+
+OUT_OF_DISTRIBUTION = "unlike the X-rays that this network was trained on: its answers mean little"
+
+
+def printable(text: str) -> str:
+    """The text, with characters that control a terminal or cannot be shown escaped as Python writes them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+class Table:
+    """A block of lines for each image: each label, its probability, and whether that reaches the threshold."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.model, self.out = model, out
+        self.width = max(map(len, model.labels))
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the block of one image."""
+        print(printable(path), file=self.out)
+        if not answer.in_distribution:
+            print(f"  ! {OUT_OF_DISTRIBUTION} ({answer.distance:.2f} times the limit)", file=self.out)
+        rows = zip(self.model.labels, answer.probabilities, answer.present, self.model.thresholds, strict=True)
+        for label, probability, present, threshold in rows:
+            decision = "PRESENT" if present else "absent "
+            print(f"  {label:<{self.width}}  {probability:6.1%}  {decision}  (from {threshold:.1%})", file=self.out)
+
+    def end(self) -> None:
+        """Print the notice."""
+        print(self.model.facts["notice"], file=self.out)
+
+
+class Json:
+    """One JSON object a line. It is ASCII, so every terminal and program can take it."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.model, self.out = model, out
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the line of one image."""
+        thresholds = self.model.thresholds.tolist()
+        rows = zip(self.model.labels, answer.probabilities, answer.present, thresholds, strict=True)
+        findings = {
+            label: {"probability": round(float(probability), 6), "threshold": threshold, "present": bool(present)}
+            for label, probability, present, threshold in rows
+        }
+        line = {
+            "image": path,
+            "findings": findings,
+            "out_of_distribution": answer.distance,
+            "in_distribution": answer.in_distribution,
+            "notice": self.model.facts["notice"],
+        }
+        print(json.dumps(line), file=self.out)
+
+    def end(self) -> None:
+        """Print nothing: each line stands alone."""
+
+
+class Csv:
+    """One line for each image: of each label the probability, and 1 or 0 for the decision. Text is quoted."""
+
+    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+        self.rows = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        self.notice = model.facts["notice"]
+        columns = [column for label in model.labels for column in (label, f"{label} present")]
+        self.rows.writerow(["image", *columns, "out_of_distribution", "in_distribution", "notice"])
+
+    def write(self, path: str, answer: Answer) -> None:
+        """Print the line of one image."""
+        pairs = zip(answer.probabilities, answer.present, strict=True)
+        values = [value for probability, present in pairs for value in (round(float(probability), 6), int(present))]
+        self.rows.writerow([path, *values, answer.distance, int(answer.in_distribution), self.notice])
+
+    def end(self) -> None:
+        """Print nothing: each line stands alone."""
+
+
+FORMATS = {"table": Table, "json": Json, "csv": Csv}

@@ -1,0 +1,162 @@
+"""The tables and sentences of the report and the model card, made from `metrics/` and `plots/ablation`.
+
+`scores` are the metrics of the three networks by name, `export`, `latency`, `controls` and `prepare` those of the
+stages. A table is a list of rows of text, the first of which is the head.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from rayling.reporting.page import Table, number
+
+ENDS = ("_low", "_high")  # of the keys of an interval
+NETWORKS = ("teacher", "assistant", "student")
+
+
+def summary_sentences(scores: dict[str, dict], latency: dict, export: dict) -> str:
+    """The result in two sentences."""
+    student, teacher = scores["student"], scores["teacher"]
+    size = f"{student['parameters']:,} parameters, {export['float32']['bytes'] / 1000:,.0f} kB"
+    images = f"{student['images']:,} images of {student['patients']:,} patients"
+    times = [f"{latency[name]['p50_ms']:.2f}" for name in ("student", "teacher")]
+    return (
+        f"The student ({size}) reaches a macro AUROC of {_macro(student['auroc'])} on {images}, the teacher "
+        f"({teacher['parameters']:,} parameters) {_macro(teacher['auroc'])}. "
+        f"On one thread of a CPU an image takes the student {times[0]} ms and the teacher {times[1]} ms."
+    )
+
+
+def data_table(prepare: dict) -> Table:
+    """A column for each split: its images and patients, and its images with each label."""
+    images, patients = prepare["images"], prepare["patients"]
+    labels = next(iter(images.values()))["positive"]
+    totals = [["images", *(f"{counts['all']:,}" for counts in images.values())]]
+    totals += [["patients", *(f"{patients[split]['all']:,}" for split in images)]]
+    rows = [[label, *(_positive(counts, label) for counts in images.values())] for label in labels]
+    return [["", *images], *totals, *rows]
+
+
+def _positive(images: dict, label: str) -> str:
+    unknown = images["unknown"].get(label)
+    return f"{images['positive'][label]:,}" + (f" ({unknown:,} unknown)" if unknown else "")
+
+
+def left_out_sentence(prepare: dict) -> str:
+    """How many images were left out, and why."""
+    reasons = {reason: count for reason, count in prepare["left_out"].items() if reason != "all"}
+    if not reasons:
+        return "No image was left out."
+    return "Left out: " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons.items()) + "."
+
+
+def network_table(scores: dict[str, dict], latency: dict, export: dict) -> Table:
+    """A row for each network: its scores, size and time per image."""
+    head = ["", "AUROC", "average precision", "F1", "calibration error", "parameters", "multiply-adds", "ms per image"]
+    sizes = {name: [f"{scores[name]['parameters']:,}", f"{scores[name]['macs']:,}"] for name in NETWORKS}
+    rows = [[name, *_scores(scores[name]), *sizes[name], _time(latency[name])] for name in NETWORKS]
+    int8 = [number(export["int8"]["auroc"]), "–", "–", "–", *sizes["student"], _time(latency["student.int8"])]
+    return [head, *rows, ["student in 8 bits", *int8]]
+
+
+def _scores(scores: dict) -> list[str]:
+    return [
+        *(_macro(scores[key]) for key in ("auroc", "average_precision", "f1")),
+        number(scores["calibration_error"]["macro"]),
+    ]
+
+
+def _time(found: dict) -> str:
+    return f"{found['p50_ms']:.2f} ({found['p99_ms']:.2f})"
+
+
+def latency_note(latency: dict) -> str:
+    """How the times were measured."""
+    return (
+        f"Times are those of the exported files for one image on one thread of {latency['machine']}: the median and, "
+        "in brackets, the 99th percentile, which with few images is nearly the maximum. They differ from run to run."
+    )
+
+
+def label_table(scores: dict[str, dict]) -> Table:
+    """A row for each label: the scores of the student, and the AUROC of the teacher."""
+    student, teacher = scores["student"], scores["teacher"]
+    head = ["", "AUROC", "AUROC of the teacher", "average precision", "F1", "threshold"]
+    return [head] + [
+        [
+            label,
+            number(student["auroc"]["per_label"][label]),
+            number(teacher["auroc"]["per_label"][label]),
+            number(student["average_precision"]["per_label"][label]),
+            number(student["f1"]["per_label"][label]),
+            number(student["threshold"][label]),
+        ]
+        for label in student["threshold"]
+    ]
+
+
+def control_table(controls: dict) -> Table:
+    """A row for each control and each network."""
+    keys = ("auroc", "average_precision", "f1")
+    names = [name for name in controls["auroc"] if not name.endswith(ENDS)]
+    rows = [[name.replace("_", " "), *(number(controls[key].get(name)) for key in keys)] for name in names]
+    return [["", "AUROC", "average precision", "F1"], *rows]
+
+
+def file_table(export: dict) -> Table:
+    """A row for each exported file of the student."""
+    full, small = export["float32"], export["int8"]
+    change = _signed(*(small.get(f"auroc_change{end}") for end in ("", *ENDS)), digits=4)
+    head = ["", "bytes", "largest difference of a probability", "AUROC", "change in AUROC"]
+    return [head, ["student.onnx", *_file(full), "–"], ["student.int8.onnx", *_file(small), change]]
+
+
+def _file(found: dict) -> list[str]:
+    largest = found["largest_difference"]
+    return [f"{found['bytes']:,}", f"{largest:.6f}" if largest else "below 0.000001", number(found["auroc"], digits=4)]
+
+
+def out_of_distribution_sentence(export: dict) -> str:
+    """The share of each kind of images that the out-of-distribution check rejects."""
+    return ", ".join(f"{rate:.1%} of {name.replace('_', ' ')}" for name, rate in export["out_of_distribution"].items())
+
+
+def ablation_table(path: Path, study: str) -> Table | None:
+    """The table that `rayling.experiments.ablation` wrote for this study; None if it wrote none for it."""
+    if not path.is_file():
+        return None
+    found = pd.read_csv(path, dtype={"study": str})
+    if "study" not in found or (found["study"] != study).any():
+        return None
+    settings = list(found)[1 : list(found).index("metric")]
+    head = [*settings, "metric", "runs", "mean", "gain over labels alone"]
+    return [head] + [[*map(str, row[settings]), *_comparison(row)] for _, row in found.iterrows()]
+
+
+def _comparison(row: pd.Series) -> list[str]:
+    gain = _signed(row["gain"], row["gain_low"], row["gain_high"])
+    return [row["metric"], str(row["runs"]), number(row["mean"], row["low"], row["high"]), gain]
+
+
+def gain_sentence(ablation: Table | None) -> str:
+    """The gains over the student that learns from labels alone, as far as they were measured."""
+    head, *rows = ablation or [[]]
+    gains = [
+        f"{', '.join(f'{name} {value}' for name, value in zip(head[:-4], row[:-4], strict=True))}, {row[-4]}: {row[-1]}"
+        for row in rows
+        if row[-1] != "–"
+    ]
+    if not gains:
+        return "The gain from distillation was not measured for this study."
+    return f"Gain over the student that learns from labels alone: {'; '.join(gains)}."
+
+
+def _macro(score: dict) -> str:
+    return number(score["macro"], score.get("macro_low"), score.get("macro_high"))
+
+
+def _signed(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    if pd.isna(value):
+        return "–"
+    interval = "" if pd.isna(low) else f" ({low:+.{digits}f} to {high:+.{digits}f})"
+    return f"{value:+.{digits}f}{interval}"

@@ -1,0 +1,38 @@
+"""What the training stages share: the data that they train on, the checkpoint, and the files that they leave."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+from torch import nn
+
+from rayling.common.atomic import atomic
+from rayling.networks import weights
+from rayling.runtime import distributed
+from rayling.runtime.loader import Batches
+from rayling.training import checkpoint
+
+PREPARED = Path("data/prepared.h5")
+
+
+def splits(*names: str, device: torch.device, p: SimpleNamespace, cached_views: int = 1) -> list[Batches]:
+    """The named splits of data/prepared.h5 on the device, in the views of the parameters `views` and `seed`.
+
+    `cached_views` is how many views of an image a dump holds. Raises BadInput if the file is missing or damaged.
+    """
+    views = {"views": p.views.model_dump(), "seed": p.seed, "count": cached_views}
+    return [Batches(PREPARED, name, device=device, **views) for name in names]
+
+
+def save(name: str, network: nn.Module, header: weights.Header, history: pd.DataFrame) -> None:
+    """Write data/models/<name>.safetensors and plots/training/<name>.csv, and delete the checkpoints of `name`.
+
+    Does nothing in any process but the first.
+    """
+    if distributed.rank():
+        return
+    weights.save(f"data/models/{name}.safetensors", network, header)
+    with atomic(f"plots/training/{name}.csv") as path:
+        history.to_csv(path, index=False)
+    checkpoint.delete_finished(f"{name}*")

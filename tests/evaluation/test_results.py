@@ -1,0 +1,195 @@
+"""The files that `evaluate` writes for other stages: a network's calibration, and its predictions on test."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from rayling.common.errors import BadInput
+from rayling.evaluation import metrics
+from rayling.evaluation.calibration import fit as calibration_of
+from rayling.evaluation.results import Calibration, read_predictions, write_predictions
+from rayling.storage import prepared
+from stages.evaluate import choose
+
+LABELS = ["Edema", "Lungenödem, „rechts“"]
+PLATT = np.array([[1 / 3, -np.pi], [1e-7, 2e5]])
+THRESHOLDS = np.array([0.1 + 0.2, 1.0])
+
+
+def calibration() -> Calibration:
+    return Calibration(LABELS, PLATT, THRESHOLDS)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The file of `calibration()`."""
+    calibration().write(tmp_path / "models/student.calibration.json")
+    return tmp_path / "models/student.calibration.json"
+
+
+# calibration
+
+
+def test_a_calibration_comes_back_from_its_file_with_all_digits(path):
+    found = Calibration.read(path, LABELS)
+    assert found.labels == LABELS
+    np.testing.assert_array_equal(found.platt, PLATT)
+    np.testing.assert_array_equal(found.thresholds, THRESHOLDS)
+
+
+def test_the_same_calibration_gives_the_same_bytes(path):
+    before = path.read_bytes()
+    Calibration.read(path, LABELS).write(path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_probabilities_are_the_sigmoid_of_scaled_and_shifted_logits():
+    logits = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    found = Calibration(LABELS, np.array([[2.0, 1.0], [0.5, -3.0]]), THRESHOLDS).probabilities(logits)
+    wide = logits.astype(float)
+    np.testing.assert_allclose(found, expit(np.column_stack([2 * wide[:, 0] + 1, 0.5 * wide[:, 1] - 3])))
+    assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize("labels", [["Edema"], LABELS[::-1], ["Edema", "Fracture"], [*LABELS, "Fracture"], []])
+def test_a_calibration_of_other_labels_is_refused(path, labels):
+    with pytest.raises(BadInput, match=r"student\.calibration\.json: ") as caught:
+        Calibration.read(path, labels)
+    assert "\n" not in str(caught.value)
+
+
+SOUND = {"scale": 2.0, "shift": -1.0, "threshold": 0.5}
+WRONG = [
+    {"scale": 0.0},
+    {"scale": -2.0},
+    {"scale": float("nan")},
+    {"scale": float("inf")},
+    {"scale": None},
+    {"scale": "a"},
+    {"scale": [1.0, 0.0]},
+    {"scale": 10**400},
+    {"shift": float("-inf")},
+    {"shift": float("nan")},
+    {"shift": {}},
+    {"threshold": -0.1},
+    {"threshold": 1.1},
+    {"threshold": float("nan")},
+    {"threshold": None},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:30])
+def test_a_calibration_with_a_wrong_number_is_refused(path, wrong):
+    content = dict.fromkeys(LABELS, SOUND)
+    path.write_text(json.dumps(content))
+    Calibration.read(path, LABELS)  # it is the number alone that is refused
+    path.write_text(json.dumps(content | {"Edema": SOUND | wrong}))
+    with pytest.raises(BadInput, match=r"student\.calibration\.json: ") as caught:
+        Calibration.read(path, LABELS)
+    assert "\n" not in str(caught.value)
+
+
+DAMAGED = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b"[1, 2]",
+    b'"Edema"',
+    b"{}",
+    b'{"Edema": null}',
+    b'{"Edema": [2.0, -1.0, 0.5]}',
+    b'{"Edema": {"scale": 2.0, "shift": -1.0}}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: repr(content[:20]))
+def test_a_damaged_calibration_is_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"student\.calibration\.json: ") as caught:
+        Calibration.read(path, ["Edema"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_calibration_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="expected what `evaluate` writes"):
+        Calibration.read(tmp_path / "student.calibration.json", LABELS)
+
+
+# what `evaluate` chooses
+
+
+def test_evaluate_chooses_a_calibration_and_thresholds_of_six_digits_on_dev(halves):
+    labels = prepared.read(halves, "dev").labels
+    logits = np.random.default_rng(0).normal(size=labels.shape) + labels
+    found = choose(LABELS, labels, logits)
+    np.testing.assert_array_equal(found.platt, calibration_of(labels, logits))
+    best = metrics.thresholds(labels, found.probabilities(logits))
+    # rounded down, so that an image at the best threshold stays positive
+    assert (found.thresholds <= best).all() and (best - found.thresholds < 1e-6).all()
+    np.testing.assert_allclose(found.thresholds * 1e6, np.round(found.thresholds * 1e6), atol=1e-6)
+
+
+# predictions
+
+
+@pytest.fixture
+def split(halves):
+    return prepared.read(halves, "test")
+
+
+@pytest.fixture
+def predictions(tmp_path, split):
+    """A file of predictions, and the probabilities (4, 2) in it."""
+    probabilities = np.array([[0.0, 1.0], [0.25, 1e-9], [0.123456, 0.999999], [0.5, 0.75]])
+    write_predictions(tmp_path / "predictions/student.csv", split, probabilities)
+    return tmp_path / "predictions/student.csv", probabilities
+
+
+def test_predictions_come_back_from_their_file_with_six_digits(predictions, split):
+    path, probabilities = predictions
+    assert path.read_text().splitlines()[:2] == ["image,left,top", "test/0.png,0.000000,1.000000"]
+    np.testing.assert_allclose(read_predictions(path, split), probabilities, atol=5e-7)
+
+
+@pytest.mark.parametrize("name", ["NA", "007", "a,b", 'a"b', "ä", "1e5"])
+def test_every_name_of_an_image_comes_back(tmp_path, split, name):
+    split.image_id[1] = name
+    write_predictions(tmp_path / "student.csv", split, np.full((4, 2), 0.5))
+    assert read_predictions(tmp_path / "student.csv", split).tolist() == [[0.5, 0.5]] * 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("test/1.png", "test/9.png"),
+        ("image,left,top", "image,top,left"),
+        ("image,left,top", "image,left,right"),
+        ("image,left,top", "name,left,top"),
+        ("test/3.png,0.500000,0.750000\n", ""),
+        ("0.250000", "high"),
+        ("0.250000", ""),
+    ],
+)
+def test_predictions_of_something_else_are_refused(predictions, split, old, new):
+    path, _ = predictions
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(BadInput, match=r"student\.csv: ") as caught:
+        read_predictions(path, split)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", b"\x89PNG\r\n", b'image,left,top\n"'])
+def test_a_file_that_holds_no_predictions_is_refused(predictions, split, content):
+    path, _ = predictions
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"student\.csv: ") as caught:
+        read_predictions(path, split)
+    assert "\n" not in str(caught.value)

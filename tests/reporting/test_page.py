@@ -1,0 +1,111 @@
+"""The building blocks of the report and the model card, also for hostile names."""
+
+import re
+import subprocess
+import zlib
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from PIL import Image
+
+from rayling.common.errors import BadInput
+from rayling.reporting import page, tables
+
+HOSTILE = "<script>alert('x')</script> & | \""
+
+
+def test_in_html_every_cell_is_text():
+    shown = page.html_table([["", HOSTILE], [HOSTILE, "1"]])
+    assert isinstance(shown, Markup) and "<script" not in shown and shown.count("&lt;script&gt;") == 2
+    assert shown.count("<tr>") == 2 and shown.count("<td>") == 1
+    assert shown.count('<th scope="col">') == 2 and shown.count('<th scope="row">') == 1
+
+
+def test_a_table_in_markdown_keeps_its_columns():
+    lines = page.markdown_table([["", "a|b"], ["c", "d"]]).splitlines()
+    assert lines == ["|  | a\\|b |", "| --- | --- |", "| c | d |"]
+
+
+@given(
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]) | st.sampled_from("_*`[]<>|&#~\\!()"))
+)
+def test_in_markdown_a_name_is_shown_as_it_is(name):
+    shown = MarkdownIt("gfm-like", {"linkify": False}).render(f"For {page.markdown(name)}, x")
+    assert unescape(re.sub("<.*?>", "", shown)).strip() == " ".join(f"For {' '.join(name.split())}, x".split())
+    assert re.findall("<.*?>", shown) == ["<p>", "</p>"]
+
+
+def test_a_picture_is_embedded_or_refused(tmp_path):
+    (tmp_path / "no.png").write_bytes(b"GIF89a")
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    assert "data:image/png;base64," in page.picture(str(tmp_path / "whole.png"), "a description")
+    (tmp_path / "cut.png").write_bytes(whole[:-20])
+    (tmp_path / "flipped.png").write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    claimed = whole[12:16] + (60000).to_bytes(4, "big") * 2 + whole[24:29]  # a header with a true checksum
+    huge = whole[:12] + claimed + zlib.crc32(claimed).to_bytes(4, "big") + whole[33:]
+    (tmp_path / "huge.png").write_bytes(huge)
+    for name in ("absent.png", "no.png", "cut.png", "flipped.png", "huge.png"):
+        with pytest.raises(BadInput, match=name):
+            page.picture(str(tmp_path / name), "a description")
+
+
+def test_numbers_are_shown_with_their_intervals():
+    assert page.number(0.12345, 0.1, 0.2) == "0.123 (0.100–0.200)"
+    assert page.number(None) == "–" and page.number(0.5, None, None) == "0.500"
+
+
+def test_an_ablation_is_shown_for_its_own_study_alone(tmp_path):
+    path = tmp_path / "table.csv"
+    assert tables.ablation_table(path, "phantom") is None
+    row = {"study": "phantom", "learn_from": "teacher", "metric": "AUROC", "runs": 5, "mean": 0.87, "low": 0.86}
+    row |= {"high": 0.88, "gain": 0.01, "gain_low": -0.01, "gain_high": 0.03}
+    alone = row | {"learn_from": "labels", "gain": None, "gain_low": None, "gain_high": None}
+    pd.DataFrame([row, alone]).to_csv(path, index=False)
+    assert tables.ablation_table(path, "covid") is None
+    pd.DataFrame([row | {"study": "2021"}]).to_csv(tmp_path / "digits.csv", index=False)
+    assert tables.ablation_table(tmp_path / "digits.csv", "2021") is not None
+    head, taught, untaught = tables.ablation_table(path, "phantom")
+    assert head == ["learn_from", "metric", "runs", "mean", "gain over labels alone"]
+    assert taught == ["teacher", "AUROC", "5", "0.870 (0.860–0.880)", "+0.010 (-0.010 to +0.030)"]
+    assert untaught[-1] == "–"
+    assert "learn_from teacher, AUROC: +0.010 (-0.010 to +0.030)" in tables.gain_sentence([head, taught, untaught])
+    assert "was not measured" in tables.gain_sentence([head, untaught]) and "was not measured" in tables.gain_sentence(
+        None
+    )
+    once = row | {"temperature": 20, "low": None, "high": None, "gain_low": None, "gain_high": None}
+    columns = ["study", "learn_from", "temperature", *list(row)[2:]]
+    pd.DataFrame([once, once | {"temperature": 30}])[columns].to_csv(path, index=False)
+    head, *rows = tables.ablation_table(path, "phantom")
+    assert rows[0] == ["teacher", "20", "AUROC", "5", "0.870", "+0.010"]
+    assert "learn_from teacher, temperature 30, AUROC: +0.010." in tables.gain_sentence([head, *rows])
+    pd.DataFrame([row]).drop(columns="study").to_csv(path, index=False)
+    assert tables.ablation_table(path, "phantom") is None
+
+
+def git(*arguments):
+    settings = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    return subprocess.check_output(["git", *settings, *arguments], text=True).strip()
+
+
+def test_the_commit_is_the_last_that_changed_the_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert page.commit_line() == "Made outside a git repository"
+    git("init", "-q")
+    (tmp_path / "params.yaml").write_text("a: 1")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    first = git("rev-parse", "HEAD")
+    (tmp_path / "README.md").write_text("changes no number")
+    git("add", ".")
+    git("commit", "-qm", "two")
+    assert page.commit_line() == f"Made from commit {first}"
+    (tmp_path / "params.yaml").write_text("a: 2")
+    assert page.commit_line() == f"Made from commit {first}, with changes in params.yaml that are not committed"

@@ -1,0 +1,138 @@
+"""The stage `report` on a small study, and on files that are missing or incomplete."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from rayling.common.atomic import write_json
+from rayling.common.errors import BadInput
+from rayling.reporting import tables
+from rayling.reporting.training_curves import read_history
+from stages import report
+from tests.tiny import ROOT
+
+LABELS = ["Cardiomegaly", "Edema"]
+PICTURES = ["prepare/train", *(f"cases/{kind}" for kind in ("best", "worst", "disagreeing"))]
+PICTURES += [
+    f"evaluation/{network}/{name}"
+    for network in tables.NETWORKS
+    for name in ("roc", "precision_recall", "calibration", "cooccurrence")
+]
+HISTORY = "epoch,loss,hard,dev_loss,dev_auroc\n0,0.9,0.9,0.8,0.6\n1,0.7,0.7,0.8,0.7\n"
+
+
+def score(value):
+    return {
+        "macro": value,
+        "macro_low": value - 0.1,
+        "macro_high": value + 0.1,
+        "per_label": dict.fromkeys(LABELS, value),
+    }
+
+
+def metrics() -> dict[str, dict]:
+    """The files in metrics/ by name, as far as the report reads them."""
+    scores = {"auroc": score(0.8), "average_precision": score(0.7), "f1": score(0.6), "calibration_error": score(0.1)}
+    scores |= {"images": 20, "patients": 10, "parameters": 1000, "macs": 9000, "threshold": dict.fromkeys(LABELS, 0.4)}
+    counts = {"all": 20, "positive": dict.fromkeys(LABELS, 8), "unknown": {"Edema": 2}}
+    splits = ("train", "dev", "test")
+    control = {"constant": 0.5, "border_alone": 0.6, "border_alone_low": 0.5, "border_alone_high": 0.7, "student": 0.8}
+    file = {"bytes": 5000, "largest_difference": 1e-7, "auroc": 0.8}
+    return {
+        **dict.fromkeys(tables.NETWORKS, scores),
+        "prepare": {
+            "images": dict.fromkeys(splits, counts),
+            "patients": {split: {"all": 10} for split in splits},
+            "left_out": {"all": 3, "unreadable": 3},
+        },
+        "controls": dict.fromkeys(("auroc", "average_precision", "f1"), control) | {"remark": ["A *remark*."]},
+        "export": {"float32": file, "int8": file, "out_of_distribution": {"test": 0.01, "coarse_noise": 1.0}},
+        "latency": {name: {"p50_ms": 1.0, "p99_ms": 2.0} for name in (*tables.NETWORKS, "student.int8")}
+        | {"machine": "x"},
+    }
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Metrics, plots and parameters of a small study, in the current folder, which is no git repository."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"study": "phantom"}
+    content["studies"]["phantom"]["data"]["labels"] = LABELS
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    for name, numbers in metrics().items():
+        write_json(tmp_path / f"metrics/{name}.json", numbers)
+    for name in PICTURES:
+        path = tmp_path / f"plots/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (2, 2)).save(path)
+    (tmp_path / "plots/training").mkdir()
+    for network in tables.NETWORKS:
+        (tmp_path / f"plots/training/{network}.csv").write_text(HISTORY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return tmp_path
+
+
+def change(path, edit):
+    """Change a JSON file in place."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    edit(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_the_pages_and_the_training_curves_are_written(study):
+    report.main()
+    assert Image.open(study / "plots/training.png").format == "PNG"
+    page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    for text in (page, card):
+        assert "Made outside a git repository" in text and "Not for clinical use" in text
+        assert "0.800 (0.700–0.900)" in text and "1.0% of test, 100.0% of coarse noise" in text
+    assert page.count("data:image/png;base64,") == len(PICTURES) + 1
+    assert "A *remark*." in page and "A \\*remark\\*." in card
+
+
+@pytest.mark.parametrize("name", [*tables.NETWORKS, "prepare", "controls", "export", "latency"])
+def test_a_metrics_file_that_is_missing_is_named(study, name):
+    (study / f"metrics/{name}.json").unlink()
+    with pytest.raises(BadInput, match=f"metrics/{name}.json: "):
+        report.main()
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"), [(name, keys) for name, several in report.KEYS.items() for keys in (several[0], several[-1])]
+)
+def test_a_key_that_is_missing_is_named_with_its_file_and_nothing_is_written(study, name, keys):
+    *path, last = keys.split("/")
+
+    def remove(content):
+        for key in path:
+            content = content[key]
+        del content[last]
+
+    change(study / f"metrics/{name}.json", remove)
+    with pytest.raises(BadInput, match=f"metrics/{name}.json: found no {keys}, expected"):
+        report.main()
+    assert not (study / "plots/training.png").exists()
+
+
+def test_scores_of_other_labels_are_refused(study):
+    change(study / "metrics/teacher.json", lambda scores: scores["auroc"]["per_label"].pop("Edema"))
+    with pytest.raises(BadInput, match=r"metrics/teacher\.json: found labels"):
+        report.main()
+
+
+def test_a_bug_is_no_bad_input(study, monkeypatch):
+    monkeypatch.setattr(tables, "latency_note", lambda latency: latency["no such key"])
+    with pytest.raises(KeyError):
+        report.main()
+
+
+@pytest.mark.parametrize("content", [None, "", "epoch,loss\n0,1\n", "epoch,loss,dev_loss,dev_auroc\n0,a,1,1\n"])
+def test_what_is_not_a_training_history_is_refused(tmp_path, content):
+    path = Path(tmp_path, "student.csv")
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BadInput, match=r"student\.csv: not a training history"):
+        read_history(path)

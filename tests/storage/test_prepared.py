@@ -1,0 +1,120 @@
+"""Prepared data: images, labels and names are read as they were written."""
+
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from rayling.common.errors import BadInput
+from rayling.storage import prepared
+
+IDS = ["patient1/Größe.png", "患者/画像.png", "p/" + "long" * 20]
+LABELS = np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32)
+PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+
+
+def write(path, *, count: int = 3, size: int = 8, moments=(0.5, 0.25)):
+    """A prepared file without dev images, laid out but not filled."""
+    train = {"labels": LABELS, "image_id": IDS, "patient_id": ["1", "ü", "3"], "source": ["a", "b", "b"]}
+    none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "source": []}
+    repeated = {name: [column[n % 3] for n in range(count)] for name, column in train.items()}
+    columns = {"train": repeated, "dev": none, "test": train}
+    rows = [2, 0, 2, 2]
+    about = {"study": "tiny", "names": ["Kälte", "Fieber"], "size": size}
+    prepared.create(path, **about, columns=columns, rows=rows, moments=moments)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    path = tmp_path / "prepared.h5"
+    write(path, moments=prepared.moments([PIXELS[:2], PIXELS[2:]]))
+    prepared.fill(path, "train", [PIXELS[:2], PIXELS[2:]])
+    prepared.fill(path, "test", [PIXELS[::-1]])
+    return path
+
+
+def test_what_is_written_is_read(filled):
+    train, test = prepared.read(filled, "train"), prepared.read(filled, "test")
+    assert np.array_equal(train.images, PIXELS)
+    assert np.array_equal(test.images, PIXELS[::-1])
+    assert np.array_equal(train.labels, LABELS, equal_nan=True)
+    assert train.image_id.tolist() == IDS
+    assert train.patient_id.tolist() == ["1", "ü", "3"]
+    assert train.source.tolist() == ["a", "b", "b"]
+    assert train.rows.tolist() == [2, 0, 2, 2]
+    assert test.rows.tolist() == [0, 1, 2]
+    assert (train.names, train.size, train.study) == (["Kälte", "Fieber"], 8, "tiny")
+
+
+def test_an_empty_split_keeps_its_shapes(filled):
+    dev = prepared.read(filled, "dev")
+    assert dev.images.shape == (0, 8, 8)
+    assert dev.labels.shape == (0, 2)
+    assert len(dev.image_id) == len(dev.rows) == len(dev.patient_id) == 0
+
+
+def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(filled):
+    train = prepared.read(filled, "train")
+    with h5py.File(filled) as file:
+        images = file["train/images"]
+        assert images.chunks is None
+        assert images.compression is None
+        assert np.array_equal(images[...], train.images)
+        assert np.array_equal(file["train/labels"][...], train.labels, equal_nan=True)
+        assert [name.decode() for name in file["train/image_id"]] == IDS
+        assert file["train/rows"][...].tolist() == [2, 0, 2, 2]
+
+
+def test_mean_and_deviation_of_train_are_those_of_numpy(filled):
+    train = prepared.read(filled, "train")
+    assert train.mean == pytest.approx((PIXELS / 255).mean(), abs=1e-12)
+    assert train.std == pytest.approx((PIXELS / 255).std(), abs=1e-12)
+
+
+def test_images_take_no_disk_until_they_are_filled(tmp_path):
+    path = tmp_path / "prepared.h5"
+    write(path, count=200, size=512)
+    assert path.stat().st_size > 200 * 512 * 512
+    assert path.stat().st_blocks * 512 < 1e6
+
+
+def test_the_same_data_at_another_time_give_the_same_bytes(tmp_path, filled):
+    time.sleep(1.1)  # HDF5 stamps whole seconds
+    again = tmp_path / "again.h5"
+    write(again, moments=prepared.moments([PIXELS]))
+    prepared.fill(again, "train", [PIXELS])
+    prepared.fill(again, "test", [PIXELS[::-1]])
+    assert again.read_bytes() == filled.read_bytes()
+
+
+def text(path):
+    path.write_text("Path,Cardiomegaly\n")
+
+
+def other_format(path):
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = 99
+
+
+def no_groups(path):
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = prepared.FORMAT
+
+
+@pytest.mark.parametrize("make", [text, other_format, no_groups, lambda path: None])
+def test_another_file_is_refused_in_one_line(tmp_path, make):
+    path = tmp_path / "prepared.h5"
+    make(path)
+    with pytest.raises(BadInput) as caught:
+        prepared.read(path, "train")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("moments", [(np.nan, 0.2), (1.5, 0.2), (0.5, 0)])
+def test_an_impossible_mean_or_deviation_is_refused(tmp_path, moments):
+    path = tmp_path / "prepared.h5"
+    write(path, moments=moments)
+    with pytest.raises(BadInput, match="mean"):
+        prepared.read(path, "train")

@@ -1,0 +1,49 @@
+import { create } from "./dom.js";
+import { percent } from "./text.js";
+
+/** @import { Finding } from "./ranking.js" */
+
+/** The list of findings, of which one is chosen: radio buttons, so arrow keys work. */
+export class FindingList {
+  /** @param {HTMLElement} place @param {() => void} onChoice */
+  constructor(place, onChoice) {
+    this.place = place;
+    place.addEventListener("change", onChoice);
+  }
+
+  /** Show these and choose the first. @param {Finding[]} findings */
+  list(findings) {
+    this.place.replaceChildren(...findings.map(rowOf));
+    this.place.querySelector("input").checked = true;
+  }
+
+  /** @returns {{label: string, index: number}} */
+  chosen() {
+    const { value, dataset } = this.place.querySelector("input:checked");
+    return { label: value, index: Number(dataset.index) };
+  }
+}
+
+/** @param {Finding} finding */
+function rowOf({ label, index, probability, threshold, present }) {
+  const radio = create("input", { type: "radio", name: "finding", value: label });
+  radio.dataset.index = index;
+  return create(
+    "label",
+    { className: present ? "finding present" : "finding" },
+    radio,
+    create("span", { className: "name" }, label),
+    create("data", { value: String(probability), className: "probability" }, percent(probability)),
+    bar(probability, threshold),
+    create("span", { className: "threshold" }, `threshold ${percent(threshold)}`),
+    create("span", { className: "decision" }, present ? "present" : "absent"),
+  );
+}
+
+/** Hidden from screen readers: the numbers stand beside it. */
+function bar(probability, threshold) {
+  const drawn = create("span", { className: "bar", ariaHidden: "true" });
+  drawn.style.setProperty("--probability", probability);
+  drawn.style.setProperty("--threshold", threshold);
+  return drawn;
+}
