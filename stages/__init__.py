@@ -50,7 +50,8 @@ def _lock():
 
 
 sys.excepthook = print_error
-if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("stages."):
+is_stage = sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("stages.")
+if is_stage and "RAYLING_LAUNCHER" not in os.environ:  # of several processes the launcher has signals and lock
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # ignored in the background of a script
         signal.signal(signal.SIGINT, _stop)

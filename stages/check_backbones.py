@@ -1,10 +1,12 @@
-"""Try every backbone of the study before any is trained: a misspelt assistant must not cost a teacher's days.
+"""Try every backbone of the study before any is trained, so that a misspelt assistant is found at once.
 
 Writes data/backbones/teacher.json and assistant.json: each backbone with the SHA-256 of the pretrained weights in
 data/weights that it starts from, else null. Training depends on these files: other files there retrain nothing.
 """
 
-from rayling.common.atomic import write_json
+import json
+
+from rayling.common.atomic import atomic
 from rayling.config import params
 from rayling.networks import architectures
 
@@ -17,7 +19,8 @@ def main() -> None:
         architectures.try_out(name, **p.features.model_dump(), size=p.data.size)
     for network, pretrained in {"teacher": p.teacher.pretrained, "assistant": p.assistant.pretrained}.items():
         digests = {name: architectures.pretrained_digest(name) if pretrained else None for name in names[network]}
-        write_json(f"data/backbones/{network}.json", digests)
+        with atomic(f"data/backbones/{network}.json") as path:
+            path.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

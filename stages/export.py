@@ -31,17 +31,24 @@ def main(name: str) -> None:
     exported = ExportedNetwork(network, header, calibration, out_of_distribution)
 
     thresholds = dict(zip(header.labels, calibration.thresholds.tolist(), strict=True))
-    facts = asdict(header) | {"keep_aspect": p.data.keep_aspect, "threshold": thresholds, "test": scores_of(name)}
+    facts = asdict(header) | {
+        "keep_aspect": p.data.keep_aspect,
+        "threshold": thresholds,
+        "test": scores_of(name, header.labels),
+    }
     facts |= {"notice": notice.of(header.study), "made_by": "Rayling"}
     onnx_export.save(f"data/models/{name}.onnx", onnx_export.to_onnx(exported, size=train.size), facts)
 
 
-def scores_of(name: str) -> dict:
-    """The network's scores on test that the file carries. Raises BadInput if one is missing."""
+def scores_of(name: str, labels: list[str]) -> dict:
+    """The network's scores on test that the file carries. Raises BadInput if one is missing, or of other labels."""
     scores = read_json(f"metrics/{name}.json")
     for key in SCORES:
         if key not in scores:
             raise BadInput(f"metrics/{name}.json: found no {key}; expected what `evaluate` writes")
+    found = list(scores["auroc"]["per_label"])
+    if found != labels:
+        raise BadInput(f"metrics/{name}.json: found labels {found}, expected {labels}")
     return {key: scores[key] for key in SCORES}
 
 

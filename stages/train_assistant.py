@@ -25,14 +25,15 @@ def main() -> None:
     header = weights.Header.of(train.split, network="assistant", backbones=[p.assistant.backbone])
     assistant = weights.build(header, pretrained=p.assistant.pretrained, **p.features.model_dump()).to(train.device)
 
+    soften, loss_weights = {"temperature": p.temperature, "softening": p.softening}, p.assistant.weights.model_dump()
+
     def loss(outputs, batch):
-        soften = {"temperature": p.temperature, "softening": p.softening}
         parts = {
             "hard": hard_bce(logits=outputs.logits, labels=batch.labels),
             "soft": soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften),
             "feature": mean_over_levels(feature_kl, student=outputs.features, teacher=batch.teacher.features),
         }
-        return weighted_sum(parts, p.assistant.weights.model_dump()), parts
+        return weighted_sum(parts, loss_weights), parts
 
     history = distil(
         assistant,

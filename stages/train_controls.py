@@ -30,7 +30,9 @@ def main() -> None:
     p = params.read("seed", "views", "student", "compute")
     batches = dict(zip(SPLITS, stage.splits(*SPLITS, device=hardware.start(p.seed), p=p), strict=True))
     settings = {"seed": p.seed, **p.student.settings(), **p.compute.model_dump()}
-    border, source = (checkpoint.for_training(f"control-{name}", p, stage.PREPARED) for name in ("border", "source"))
+    border, source = (
+        checkpoint.for_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "source")
+    )
 
     logits = train("border", batches, wrap=BorderOnly, unfinished=border, **settings)
     sources = control_models.source_names(batches["train"].split)

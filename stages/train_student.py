@@ -39,15 +39,15 @@ def main() -> None:
         directions = losses.unit_directions(p.student.directions, p.features.grid**2, device=train.device)
         return losses.sliced_wasserstein(**maps, directions=directions)
 
+    soften, loss_weights = {"temperature": p.temperature, "softening": p.softening}, p.student.weights.model_dump()
     distance = {"channels": sliced_wasserstein, "activations": losses.activation_wasserstein}[p.student.wasserstein]
 
     def loss(outputs, batch):
         parts = {"hard": hard_bce(logits=outputs.logits, labels=batch.labels)}
         if batch.teacher is not None:
-            soften = {"temperature": p.temperature, "softening": p.softening}
             parts["soft"] = soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften)
             parts["feature"] = mean_over_levels(distance, student=outputs.features, teacher=batch.teacher.features)
-        return weighted_sum(parts, p.student.weights.model_dump()), parts
+        return weighted_sum(parts, loss_weights), parts
 
     dump = f"data/dumps/{p.learn_from}.h5"
     history = distil(

@@ -107,7 +107,8 @@ def build(folder: Path, expected: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     clone = clone_into(folder / "clone")
     assert fingerprint() == expected, "a file has changed since the tests began: start them again"
-    output = dvc(clone, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(folder / "opened.txt"))
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COV")}
+    output = dvc(clone, "repro", PYTHONPATH=str(ROOT / "tests/opened"), OPENED=str(folder / "opened.txt"), **coverage)
     assert run(clone, "git add . && git commit -qm baseline").returncode == 0
     (folder / "output.txt").write_text(output, encoding="utf-8")
 

@@ -59,7 +59,7 @@ def run(clone: Path, command: str, **variables: str) -> subprocess.CompletedProc
 def dvc(clone: Path, arguments: str, **variables: str) -> str:
     """What a DVC command that must succeed prints."""
     done = run(clone, f"dvc {arguments}", **variables)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nstatus {done.returncode}"
     return done.stdout
 
 

@@ -18,9 +18,13 @@ class BadInput(ValueError):
     """
 
     def __init__(self, text: str) -> None:
-        line = " ".join(text.split())
-        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)  # some control a terminal
+        line = printable(" ".join(text.split()))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}")
+
+
+def printable(text: str) -> str:
+    """The text, with characters that control a terminal or cannot be shown escaped as Python writes them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 CORRECTABLE = (BadInput, OSError, CalledProcessError, KeyboardInterrupt)

@@ -129,7 +129,7 @@ def write(folder: Path, table: pd.DataFrame, *, settings: list[str], study: str,
     with_study = table.assign(study=study)[["study", *table]]  # the report shows the table for this study alone
     with atomic(folder / "table.csv") as path:
         with_study.to_csv(path, index=False, lineterminator="\n", float_format="%.6f")
-    title = f"{study}, {split}: gain over the student alone"
+    title = f"{study}, {split}: gain over labels alone"
     compare.draw_gains(folder / "gain.png", table, settings=settings, title=title)
 
 

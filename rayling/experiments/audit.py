@@ -35,7 +35,7 @@ def main(names: Sequence[str]) -> None:
         listed = ", ".join(f"{output} {value:.1e}" for output, value in differences.items())
         print(f"{dump}: {IMAGES} views run again; largest difference in standard deviations: {listed}")
         if not within_tolerance(differences):
-            expected = f"expected at most {TOLERANCE}: `dvc repro -f dump@{name}` makes it again"
+            expected = f"expected at most {TOLERANCE}: `dvc repro --force --single-item dump@{name}` makes it again"
             raise BadInput(f"{dump}: found a larger difference to {model}, {expected}")
 
 

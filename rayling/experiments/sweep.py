@@ -24,7 +24,7 @@ from rayling.config import params
 from rayling.config.schema import Params
 from rayling.experiments.compare import DISTILLATION_SETTINGS, LABELS
 
-LEARN_FROM = ("labels", "teacher", "assistant")
+CHOICES = ("labels", "teacher", "assistant")
 OF_TEACHER = ("train_teacher", "dump@teacher")
 TARGET = "evaluate@student"  # and what it depends on: a student of the teacher needs no assistant
 
@@ -47,7 +47,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The command line. By default all three values of `learn_from` and five seeds, with params.yaml as it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--learn-from", nargs="+", choices=LEARN_FROM, default=LEARN_FROM)
+    parser.add_argument("--learn-from", nargs="+", choices=CHOICES, default=CHOICES)
     parser.add_argument("--student-seed", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument(
         "--set", nargs="+", action="append", default=[], metavar=("KEY", "VALUE"), help="a parameter and its values"

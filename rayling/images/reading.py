@@ -13,6 +13,12 @@ from rayling.common.errors import BadInput
 # Suffixes of images. Formats that `grey` cannot read are listed too: it reports them.
 SUFFIXES = {".jpeg", ".jpg", ".png", ".dcm", ".dicom", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2"}
 
+MAX_PIXELS = 100_000_000
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # so that Pillow warns at our limit and not at its own
+
+# A file in DVC's cache: with `cache.type symlink` every image is a link to one.
+DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+
 
 def image_files(root: str | Path) -> list[str]:
     """Return the paths below `root`, sorted, with forward slashes, of all files that `is_image` accepts.
@@ -60,13 +66,6 @@ def is_dicom(path: str | Path) -> bool:
     """Return whether "DICM" follows the preamble of 128 bytes (DICOM PS3.10, 7.1). Raises OSError."""
     with Path(path).open("rb") as file:
         return file.read(132)[128:] == b"DICM"
-
-
-MAX_PIXELS = 100_000_000
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # so that Pillow warns at our limit and not at its own
-
-# A file in DVC's cache: with `cache.type symlink` every image is a link to one.
-DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from rayling.phantom.diseases import LABELS
 from rayling.phantom.projection import generator
 from rayling.phantom.render import frontal, lateral
 
+COLUMNS = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *LABELS]
+FRONTAL, LATERAL = "view1_frontal.jpg", "view2_lateral.jpg"
 OPACITIES = {"Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia", "Atelectasis"}
 
 
@@ -58,10 +60,6 @@ def _true_row(study: Study) -> np.ndarray:
     if not found - {"Support Devices"}:
         found.add("No Finding")
     return np.array([float(name in found) for name in LABELS])
-
-
-COLUMNS = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *LABELS]
-FRONTAL, LATERAL = "view1_frontal.jpg", "view2_lateral.jpg"
 
 
 def write_split(

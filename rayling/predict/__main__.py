@@ -8,11 +8,13 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
+from rayling.common.atomic import name_in_errors
 from rayling.common.errors import BadInput, print_error
 from rayling.common.parallel import prefetch
 from rayling.images import reading
@@ -35,8 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     except (BadInput, OSError, KeyboardInterrupt) as error:
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = "standard output"  # every file that we read or write names itself
         print_error(type(error), error, error.__traceback__)
         return 130 if isinstance(error, KeyboardInterrupt) else 2
 
@@ -51,7 +51,8 @@ def predict(options: argparse.Namespace) -> int:
     if options.explain and isinstance(answer_or_error(model, paths[0]), Answer):
         # drawn before the answer is printed: the reader of the output may close it at any line
         explanation.save(options.explain, reading.grey(paths[0]), models)
-    failed = print_answers(model, paths, FORMATS[options.format](model, sys.stdout))
+    with name_in_errors("standard output"):
+        failed = print_answers(model, paths, FORMATS[options.format](model, sys.stdout))
     return 1 if failed else 0
 
 
@@ -165,6 +166,10 @@ def check_target(parser: argparse.ArgumentParser, target: Path, sources: list[st
 
 
 if __name__ == "__main__":
+    sys.stdin, sys.stderr = sys.stdin or TextIOWrapper(BytesIO()), sys.stderr or StringIO()  # None: closed
+    if sys.stdout is None:
+        print("error: standard output: found it closed, expected it open", file=sys.stderr)
+        sys.exit(2)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # names of files can be any bytes
     status = main()
     if status in (2, 141):  # drop what could not be written: Python would try again at exit, and print two more lines

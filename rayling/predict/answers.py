@@ -12,9 +12,11 @@ from typing import TextIO
 import numpy as np
 from PIL import Image
 
-from rayling.common.errors import BadInput
+from rayling.common.errors import BadInput, printable
 from rayling.images import reading
 from rayling.predict.model import OnnxModel
+
+OUT_OF_DISTRIBUTION = "unlike the X-rays that this network was trained on: its answers mean little"
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,6 @@ def answer(model: OnnxModel, path: str | Path) -> Answer:
 def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
     """A grey image of any size (mode L) -> the pixels that the model takes, uint8 (H, H)."""
     return reading.square(image, size=model.size, keep_aspect=model.facts["keep_aspect"])
-
-
-OUT_OF_DISTRIBUTION = "unlike the X-rays that this network was trained on: its answers mean little"
-
-
-def printable(text: str) -> str:
-    """The text, with characters that control a terminal or cannot be shown escaped as Python writes them."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class Table:

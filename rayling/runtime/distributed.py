@@ -103,7 +103,7 @@ def broadcast_buffers(network: nn.Module) -> None:
 
 
 def _launch(count: int) -> None:
-    """Start the processes with torchrun and wait for them. Exits with status 1, or 128 + a signal, if one fails."""
+    """Start the processes with torchrun and wait. Exits with 1 if one fails, with 128 + a signal that comes to it."""
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
@@ -126,7 +126,7 @@ def _launch(count: int) -> None:
 def _work(main: Callable[..., None], *arguments: str) -> None:
     """Run `main` in one of several processes. The first error is printed once, then this process exits with 1."""
     end_with_parent(int(os.environ.get(LAUNCHER, os.getppid())))
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"  # the loss on dev is computed on the CPU
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=timedelta(days=1))  # a finished dump waits for the other processes
     try:
         main(*arguments)

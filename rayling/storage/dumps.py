@@ -19,7 +19,7 @@ from rayling.common.errors import BadInput
 from rayling.storage import arrays
 from rayling.storage.arrays import Writer, allocate, dataset, map_array, read_attribute
 
-FORMAT = 3
+FORMAT = 4  # since 4 arrays are aligned
 SYNC_BYTES, SYNC_SECONDS = 2**28, 30  # a dump that was killed computes at most this much again
 
 

@@ -20,6 +20,8 @@ from rayling.runtime import distributed
 
 FOLDER = Path("data/checkpoints")
 ROOT = Path(__file__).parents[2]
+WITHOUT_EFFECT = ("common", "config")  # folders of rayling/ that can't change what is trained or dumped, as in dvc.yaml
+SMALL = 2**20  # bytes
 
 
 def path_for(name: str, **made_from) -> Path:
@@ -38,11 +40,10 @@ def path_for(name: str, **made_from) -> Path:
 def for_training(name: str, settings: SimpleNamespace, *inputs: str | Path) -> Path:
     """The path of the checkpoint of one network's training with these parameters on these files. It may not exist.
 
-    A file is identified by its size and the time of its last change. With a copied file, or with another number of
-    processes, the training starts again, which costs time and nothing else. Stale checkpoints of this name are deleted.
+    With a copied large file, or with another number of processes, the training starts again, which costs time and
+    nothing else. Stale checkpoints of this name are deleted.
     """
-    stats = {str(path): path.stat() for path in sorted(map(Path, inputs)) if path.exists()}
-    files = {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()}
+    files = {str(path): _identity(path) for path in sorted(map(Path, inputs)) if path.exists()}
     path = path_for(f"{name}.pt", inputs=files, processes=distributed.world_size(), **vars(settings))
     if not distributed.rank():
         delete_stale(path)
@@ -50,10 +51,10 @@ def for_training(name: str, settings: SimpleNamespace, *inputs: str | Path) -> P
 
 
 def delete_stale(path: Path) -> None:
-    """Delete checkpoints named like `path` but made from other values, code or devices, with a message."""
+    """Delete checkpoints that have the name of `path` but were made from other values or code, with a message."""
     found = {*FOLDER.glob(f"*/{path.name}"), *FOLDER.glob(f"*/.{path.name}.partial")}
     for stale in sorted(file for file in found if file.parent != path.parent):
-        print(f"{stale}: deleted, it was made with other settings, weights, code or devices", flush=True)
+        print(f"{stale}: deleted, it was made with other settings, inputs, processes, code or devices", flush=True)
         stale.unlink()
         _remove_empty(stale.parent)
 
@@ -72,6 +73,17 @@ def delete_finished(name: str) -> None:
         _remove_empty(path.parent)
 
 
+def _identity(path: Path) -> list:
+    """What a file is known by: a small one by its bytes, a large one by its size and the time of its last change.
+
+    DVC rewrites a small file when the stage that made it reruns, mostly with the same bytes.
+    """
+    stat = path.stat()
+    if stat.st_size <= SMALL:
+        return [sha256(path.read_bytes()).hexdigest()]
+    return [stat.st_size, stat.st_mtime_ns]
+
+
 def _remove_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):  # not empty, or another process was faster
         folder.rmdir()
@@ -83,5 +95,5 @@ def _plain(value: np.ndarray | BaseModel) -> list | dict:
 
 def _loaded_code() -> list[Path]:
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    ours = (ROOT / "rayling", ROOT / "stages")
+    ours = [ROOT / "stages", *(path for path in (ROOT / "rayling").iterdir() if path.name not in WITHOUT_EFFECT)]
     return sorted(path for path in map(Path, filter(None, files)) if any(map(path.is_relative_to, ours)))

@@ -14,9 +14,17 @@ def hard_bce(*, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     A NaN label does not count. The mean is over the known labels, zero if there is none: where few rows are labelled,
     each counts for more.
     """
-    known = ~labels.isnan()
+    return _summed_bce(logits, labels) / known_per_process(labels)
+
+
+def dev_bce(*, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The same for labels of which every process has all: (N, K) -> scalar."""
+    return _summed_bce(logits, labels) / (~labels.isnan()).sum().clamp(min=1)
+
+
+def _summed_bce(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     loss = F.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")
-    return (loss * known).sum() / known_per_process(labels)
+    return (loss * ~labels.isnan()).sum()
 
 
 def known_per_process(labels: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from rayling.common.parallel import prefetch
 from rayling.evaluation import auroc
 from rayling.runtime import distributed, inference
 from rayling.runtime.loader import Batches
-from rayling.training.hard_loss import hard_bce
+from rayling.training.hard_loss import dev_bce
 from rayling.training.optimisation import FiniteCheck, Loss, Optimisation
 from rayling.training.resume import Progress
 
@@ -122,5 +122,5 @@ def _scores_on_dev(network: nn.Module, dev: Batches, title: str, epoch: int) -> 
     logits = inference.logits(network, dev)
     if not np.isfinite(logits).all():
         raise BadInput(f"{title}: epoch {epoch}: logits on dev are not finite, expected numbers: lower lr?")
-    loss = hard_bce(logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.split.labels))
+    loss = dev_bce(logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.split.labels))
     return {"dev_loss": loss.item(), "dev_auroc": auroc.macro(dev.split.labels, logits)}

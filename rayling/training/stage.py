@@ -1,6 +1,5 @@
-"""What the training stages share: the data that they train on, the checkpoint, and the files that they leave."""
+"""What the training stages share: the splits that they read, and saving a trained network."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -13,8 +12,6 @@ from rayling.runtime import distributed
 from rayling.runtime.loader import Batches
 from rayling.training import checkpoint
 
-PREPARED = Path("data/prepared.h5")
-
 
 def splits(*names: str, device: torch.device, p: SimpleNamespace, cached_views: int = 1) -> list[Batches]:
     """The named splits of data/prepared.h5 on the device, in the views of the parameters `views` and `seed`.
@@ -22,7 +19,7 @@ def splits(*names: str, device: torch.device, p: SimpleNamespace, cached_views: 
     `cached_views` is how many views of an image a dump holds. Raises BadInput if the file is missing or damaged.
     """
     views = {"views": p.views.model_dump(), "seed": p.seed, "count": cached_views}
-    return [Batches(PREPARED, name, device=device, **views) for name in names]
+    return [Batches("data/prepared.h5", name, device=device, **views) for name in names]
 
 
 def save(name: str, network: nn.Module, header: weights.Header, history: pd.DataFrame) -> None:

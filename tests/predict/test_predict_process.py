@@ -71,3 +71,16 @@ def test_ctrl_c_ends_it_with_status_130(folder):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_stream_that_is_not_needed_may_be_closed(folder, closed):
+    command = f"{COMMAND} images/a.png broken.png --csv"
+    expected, done = shell(folder, command), shell(folder, f"{command} {closed}")
+    assert done.returncode == expected.returncode == 1 and done.stdout == expected.stdout != ""
+    assert done.stderr == ("" if closed == "2>&-" else expected.stderr) and "broken.png" in expected.stderr
+
+
+def test_a_closed_output_is_reported_in_one_line(folder):
+    done = shell(folder, f"{COMMAND} images/a.png >&-")
+    assert (done.returncode, done.stderr) == (2, "error: standard output: found it closed, expected it open\n")
