@@ -18,19 +18,20 @@ from filelock import FileLock
 from rayling.storage import prepared
 from tests.tiny import ROOT, clone_into, dvc, fingerprint, run
 
-# The longest file first, which builds the finished study; last what needs it, while the other worker does the rest
-FIRST = ("test_experiments",)
-LAST = ("test_pipeline", "test_stale", "test_harm", "test_shipped", "test_opened")
 KEPT = 2  # finished studies, this one and the one before
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark what needs a browser, and keep two workers busy: each takes one file after another."""
+    """Mark what needs a browser, and keep two workers busy: each takes one file after another.
+
+    The longest file comes first and builds the finished study; meanwhile the other worker takes what needs none.
+    """
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker("web")
-    items.sort(key=lambda item: (item.path.stem in LAST, item.path.stem not in FIRST))
+    need_study = {item.path.stem for item in items if "finished" in item.fixturenames} - {"test_experiments"}
+    items.sort(key=lambda item: (item.path.stem in need_study, item.path.stem != "test_experiments"))
 
 
 def pytest_configure(config):

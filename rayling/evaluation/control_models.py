@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from rayling.networks.feature_maps import Outputs
 from rayling.storage.prepared import Split
 
 # Share of the width on each side: enough for letters, collimation, padding and the outline of the body, which give a
@@ -43,7 +42,7 @@ class BorderOnly(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: torch.Tensor) -> Outputs:
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The outputs of the network for the border of images (B, 1, H, H)."""
         return self.network(border_only(images))
 

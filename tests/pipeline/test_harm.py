@@ -1,6 +1,6 @@
 """Files that are gone, cut, changed or of another study: one line that names them, and nothing is overwritten.
 
-Each reader meets each kind of harm, each stage one; `make long` tries all of them in all stages.
+Every stage meets every kind of harm in every kind of file that it reads.
 """
 
 import shutil
@@ -26,7 +26,6 @@ from stages import (
     train_student,
     train_teacher,
 )
-from tests.tiny import LONG
 
 KEPT = ("data", "metrics", "plots", "params.yaml", "rayling", "stages")
 
@@ -159,25 +158,15 @@ UNAWARE = {  # who reads nothing that prepared data of other labels, or of anoth
 
 
 def every_harm():
-    """Each stage with each harm to each file that it reads: stage, kind of file, file, harm."""
+    """Each stage with each harm to each file that it reads."""
     for stage, (_, files) in READS.items():
         for kind, file in (files | ({} if stage in OWN else {"prepared": "data/prepared.h5"})).items():
             for harm in KINDS[kind]:
                 if kind != "prepared" or stage not in UNAWARE.get(harm, ()):
-                    yield stage, kind, file, harm
+                    yield pytest.param(stage, file, harm, id=f"{stage}-{Path(file).name}-{harm.__name__}")
 
 
-def chosen():
-    """Of these the first for each kind of file and harm, and the first of each stage; all if LONG."""
-    kinds, stages = set(), set()
-    for stage, kind, file, harm in every_harm():
-        if LONG or (kind, harm) not in kinds or stage not in stages:
-            yield pytest.param(stage, file, harm, id=f"{stage}-{Path(file).name}-{harm.__name__}")
-        kinds.add((kind, harm))
-        stages.add(stage)
-
-
-@pytest.mark.parametrize(("stage", "file", "harm"), list(chosen()))
+@pytest.mark.parametrize(("stage", "file", "harm"), list(every_harm()))
 def test_a_harmed_file_is_named_in_one_line_and_nothing_is_overwritten(study, stage, file, harm):
     harm(study / file)
     before = digests(study)

@@ -7,7 +7,6 @@ import pytest
 from tests.pipeline.graph import STAGES, within
 from tests.pipeline.test_stages import exempt
 
-
 GATES = {"data/checked"}  # waited for and never opened
 MAY_BE_EMPTY = {"data/splits", "data/weights"}
 OWN = ("data/checkpoints/", "data/.locks/", "data/.prepare.partial/")  # which end with the stage
