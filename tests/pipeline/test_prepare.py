@@ -27,14 +27,6 @@ from tests.pipeline.prepare_study import (
 )
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty data/raw/mine in a current folder of the test's own."""
-    monkeypatch.chdir(tmp_path)
-    RAW.mkdir(parents=True)
-    return RAW
-
-
 def bomb(path):
     """A PNG that promises 40,000 × 40,000 pixels and holds none."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)), (b"IDAT", b"")]

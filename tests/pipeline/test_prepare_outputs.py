@@ -12,7 +12,6 @@ from rayling.storage import dumps, prepared
 from tests.pipeline.prepare_study import (
     CSV,
     LABELS,
-    RAW,
     fill,
     metrics,
     packed_images,
@@ -21,14 +20,6 @@ from tests.pipeline.prepare_study import (
     write_list,
     xray,
 )
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty data/raw/mine in a current folder of the test's own."""
-    monkeypatch.chdir(tmp_path)
-    RAW.mkdir(parents=True)
-    return RAW
 
 
 def test_copies_are_dropped_near_duplicates_stay_together_and_the_official_test_set_stays_as_published(folder, capsys):
