@@ -1,7 +1,7 @@
 """Draw test cases: the student's best, its worst, and those on which student and teacher disagree most.
 
 Beside each image stand the occlusion maps of the student and the teacher (`rayling/explain/occlusion.py`).
-Reads data/prepared.h5, data/predictions/ and data/models/ of both, writes plots/cases/.
+Reads data/prepared.h5, and of both data/pixels/, data/predictions/ and data/models/, writes plots/cases/.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def main() -> None:
     """Choose the cases by the predictions on test, and draw them with the maps of both networks."""
     device, test = hardware.start(0), prepared.read("data/prepared.h5", "test")
     predicted = {name: results.read_predictions(f"data/predictions/{name}.csv", test) for name in NETWORKS}
-    networks = {name: explainer(name, test, device) for name in NETWORKS}
+    networks = {name: explainer(name, device) for name in NETWORKS}
     with atomic_folder("plots/cases") as folder:
         for kind, found in cases.choose(test.labels, predicted["student"], predicted["teacher"]).items():
             cases.draw(
@@ -43,8 +43,9 @@ def case_title(test: prepared.Split, row: int, label: int) -> str:
     return f"{test.names[label]}: {'present' if test.labels[row, label] else 'absent'}"
 
 
-def explainer(name: str, test: prepared.Split, device: torch.device) -> Callable:
-    """A function of one image, uint8 (H, H), that returns a network's probabilities (K,) and maps (K, H, H)."""
+def explainer(name: str, device: torch.device) -> Callable:
+    """A function of the row of a test image that returns a network's probabilities (K,) and maps (K, h, h)."""
+    test = prepared.read("data/prepared.h5", "test", pixels=f"data/pixels/{name}.h5")
     network, header = weights.load(f"data/models/{name}.safetensors", split=test)
     network.to(device)
     calibration = Calibration.read(f"data/models/{name}.calibration.json", header.labels)
@@ -55,7 +56,8 @@ def explainer(name: str, test: prepared.Split, device: torch.device) -> Callable
         logits, _ = network((grey - header.mean) / header.std)
         return calibration.probabilities(logits.cpu().numpy())
 
-    def explain(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def explain(row: int) -> tuple[np.ndarray, np.ndarray]:
+        pixels = test.images[row]
         return predict(pixels[None])[0], occlusion.maps(predict, pixels, fill=round(255 * header.mean))
 
     return explain

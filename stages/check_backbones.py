@@ -1,26 +1,41 @@
 """Try every backbone of the study before any is trained, so that a misspelt assistant is found at once.
 
-Writes data/backbones/teacher.json and assistant.json: each backbone with the SHA-256 of the pretrained weights in
-data/weights that it starts from, else null. Training depends on these files: other files there retrain nothing.
+The weights of pretrained ones are loaded, and fetched from timm's hub if they lie nowhere else. Writes
+data/backbones/teacher.json and assistant.json: each backbone with the SHA-256 of the file of pretrained weights that it
+starts from, else null. Training depends on these files: other weights, in data/weights or a package, retrain nothing.
 """
 
 import json
 
 from rayling.common.atomic import atomic
 from rayling.config import params
-from rayling.networks import architectures
+from rayling.config.schema import Assistant, Features, Teacher
+from rayling.networks import architectures, pretrained
+from rayling.networks.architectures import Backbone
 
 
 def main() -> None:
-    """Refuse a backbone that timm lacks, that has other levels, or that takes no images of this size."""
-    p = params.read("data", "features", "teacher", "assistant")
-    names = {"teacher": p.teacher.backbones, "assistant": [p.assistant.backbone]}
-    for name in sorted({*p.teacher.backbones, p.assistant.backbone}):
-        architectures.try_out(name, **p.features.model_dump(), size=p.data.size)
-    for network, pretrained in {"teacher": p.teacher.pretrained, "assistant": p.assistant.pretrained}.items():
-        digests = {name: architectures.pretrained_digest(name) if pretrained else None for name in names[network]}
+    """Refuse a backbone that timm lacks, that has other levels or sizes, or whose pretrained weights are missing."""
+    p = params.read("features", "teacher", "assistant")
+    freeze = architectures.which_frozen(p.teacher.freeze, p.teacher.backbones)
+    members = zip(p.teacher.backbones, freeze, strict=True)
+    digests = {
+        "teacher": {name: tried(name, p.teacher, p.features, frozen=frozen) for name, frozen in members},
+        "assistant": {p.assistant.backbone: tried(p.assistant.backbone, p.assistant, p.features)},
+    }
+    for network, content in digests.items():
         with atomic(f"data/backbones/{network}.json") as path:
-            path.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def tried(name: str, network: Teacher | Assistant, features: Features, *, frozen: bool = False) -> str | None:
+    """The SHA-256 of the file of weights that the backbone starts from. Raises BadInput if it cannot be used."""
+    architectures.try_out(name, size=network.size, frozen=frozen, **features.model_dump())
+    if not network.pretrained:
+        return None
+    Backbone(name, outputs=1, moments=(0.0, 1.0), start_pretrained=True)
+    print(f"{name}: pretrained weights from {pretrained.find(name) or 'the hub of timm'}")
+    return pretrained.digest(name)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Compare the controls with the networks, and write in plain sentences what follows.
 
 The controls are the constant answer; a model that sees only the border; a model that predicts the labels from the
-source alone; and a probe that predicts the source from the image. Thresholds are chosen on dev and test is scored as in
+source alone; a probe that predicts the source from the image; and the student's network trained on the labels alone,
+which shows whether distillation helps or harms. Thresholds and calibration are chosen on dev and test is scored as in
 `evaluate`.
-Reads data/prepared.h5, data/controls.safetensors, metrics/prepare.json and metrics/<network>.json, writes
-metrics/controls.json. It trains nothing, because it follows every new student.
+Reads data/prepared.h5, data/controls.safetensors, data/predictions/student.csv, metrics/prepare.json and
+metrics/<network>.json, writes metrics/controls.json. It trains nothing, because it follows every new student.
 """
 
 import numpy as np
@@ -14,7 +15,8 @@ from scipy.special import expit
 
 from rayling.common.atomic import read_json, write_json
 from rayling.common.errors import BadInput
-from rayling.evaluation import control_models, control_remarks, metrics
+from rayling.config import params
+from rayling.evaluation import calibration, control_models, control_remarks, distillation_gain, metrics, results
 from rayling.evaluation.scores import all_scores
 from rayling.storage import prepared
 from rayling.storage.prepared import Split
@@ -25,12 +27,13 @@ NETWORKS = ("teacher", "assistant", "student")
 
 def main() -> None:
     """Score the controls, write their scores beside those of the networks, and print the remarks."""
+    p = params.read("learn_from")
     data = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
-    outputs = {name: expit(logits) for name, logits in read_logits("data/controls.safetensors", data).items()}
+    logits = read_logits("data/controls.safetensors", data)
     networks = {name: scores_of(f"metrics/{name}.json", data["test"].names) for name in NETWORKS}
 
-    border = scored(data["dev"], data["test"], outputs["border/dev"], outputs["border/test"])
-    probe, source_alone = score_source(data, outputs) if "source/dev" in outputs else (None, None)
+    border = scored(data["dev"], data["test"], *answers("border", data["dev"], logits))
+    probe, source_alone = score_source(data, logits) if "source/dev" in logits else (None, None)
     controls, student = {"border_alone": border, "source_alone": source_alone}, networks["student"]
     from_one = read_json("metrics/prepare.json").get("from_one_source", {})
     remarks = [
@@ -41,17 +44,46 @@ def main() -> None:
     table["per_label"] = control_remarks.auroc_by_label(controls, student)
     # a table of its own, as the labels of the probe are the sources
     table["source_probe"] = control_remarks.comparison_table({"probe": probe}, {}) if probe else None
-    write_json("metrics/controls.json", table | {"remark": remarks})
-    for remark in remarks:
+    table |= {"remark": remarks, "distillation": distillation(data, logits, learn_from=p.learn_from)}
+    write_json("metrics/controls.json", table)
+    for remark in [*remarks, table["distillation"]["remark"]]:
         print(f"controls: {remark}")
 
 
-def score_source(data: dict[str, Split], outputs: dict[str, np.ndarray]) -> tuple[dict, dict]:
+def answers(name: str, dev: Split, logits: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The probabilities (N, K) of a control on dev and on test.
+
+    Those of exclusive classes are calibrated: as thresholds do else, the shift decides which class is the answer.
+    """
+    found = [logits[f"{name}/{split}"] for split in ("dev", "test")]
+    if not dev.exclusive:
+        return [expit(each) for each in found]
+    chosen = calibration.choose(dev.names, dev.labels, found[0], exclusive=True)
+    return [chosen.probabilities(each) for each in found]
+
+
+def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], *, learn_from: str) -> dict:
+    """What the student gained on test over the same network alone: the verdict, a remark and the numbers."""
+    dev, test = data["dev"], data["test"]
+    alone = calibration.choose(dev.names, dev.labels, logits["alone/dev"], exclusive=dev.exclusive)
+    gains = distillation_gain.gains(
+        test.labels,
+        taught=results.read_predictions("data/predictions/student.csv", test),
+        alone=alone.probabilities(logits["alone/test"]).round(6),  # as those of the student stand in the file
+        patients=test.patient_id,
+        exclusive=test.exclusive,
+        seed=SEED,
+    )
+    said = {"verdict": distillation_gain.verdict, "remark": distillation_gain.remark}
+    return {name: say(gains, learn_from=learn_from) for name, say in said.items()} | gains
+
+
+def score_source(data: dict[str, Split], logits: dict[str, np.ndarray]) -> tuple[dict, dict]:
     """The scores of the probe that predicts the source, and of the model that predicts labels from the source alone."""
     sources, dev, test = control_models.source_names(data["train"]), data["dev"], data["test"]
     by_source = [control_models.source_labels(split, sources) for split in (dev, test)]
     source_alone = [control_models.source_prevalence(data["train"], split) for split in (dev, test)]
-    return scored(*by_source, outputs["source/dev"], outputs["source/test"]), scored(dev, test, *source_alone)
+    return scored(*by_source, *answers("source", by_source[0], logits)), scored(dev, test, *source_alone)
 
 
 def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> dict:
@@ -61,8 +93,8 @@ def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> 
         labels=test.labels,
         probabilities=on_test,
         uncalibrated=on_test,
-        thresholds=metrics.thresholds(dev.labels, on_dev),
-        constant=metrics.constant_answer(dev.labels),
+        thresholds=None if test.exclusive else metrics.thresholds(dev.labels, on_dev),
+        constant=metrics.constant_answer(dev.labels, exclusive=dev.exclusive),
         patients=test.patient_id,
         seed=SEED,
     )
@@ -80,7 +112,7 @@ def read_logits(path: str, data: dict[str, Split]) -> dict[str, np.ndarray]:
     except (OSError, SafetensorError) as error:
         raise BadInput(f"{path}: no logits of controls: {error}; expected what `train_controls` writes") from None
     sources = control_models.source_names(data["train"])
-    names = {"border": data["train"].names} | ({"source": sources} if len(sources) > 1 else {})
+    names = dict.fromkeys(("border", "alone"), data["train"].names) | ({"source": sources} if len(sources) > 1 else {})
     expected = {f"{name}/{s}": (len(data[s].images), len(of)) for name, of in names.items() for s in ("dev", "test")}
     found = {name: values.shape for name, values in logits.items()}
     if found != expected:

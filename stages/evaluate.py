@@ -4,21 +4,18 @@ Paper, section 5. Calibration and thresholds are chosen on dev, and only then is
 controls. Settings (temperature, loss weights, epochs, ...) must be chosen on dev too, by the numbers under `dev`. These
 are optimistic, because dev has also chosen the epoch, the calibration and the thresholds: only test shows how good a
 network is.
-Reads data/prepared.h5 and data/models/<name>.safetensors, writes data/models/<name>.calibration.json,
-metrics/<name>.json, plots/evaluation/<name>/ and data/predictions/<name>.csv.
+Reads data/prepared.h5, data/pixels/<name>.h5 and data/models/<name>.safetensors, writes
+data/models/<name>.calibration.json, metrics/<name>.json, plots/evaluation/<name>/ and data/predictions/<name>.csv.
 """
 
 import sys
 
-import numpy as np
 import torch
-from scipy.special import expit
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rayling.common.atomic import atomic_folder, write_json
 from rayling.evaluation import calibration, figures, metrics, results
-from rayling.evaluation.results import Calibration
 from rayling.evaluation.scores import all_scores, macro_scores
 from rayling.networks import weights
 from rayling.runtime import hardware, inference
@@ -29,22 +26,23 @@ SEED = 0  # of the bootstrap: every network is judged on the same resamples
 
 def main(name: str) -> None:
     """Run the network over dev and test, choose on dev, score on test."""
-    dev, test = (Batches("data/prepared.h5", split, device=hardware.start(SEED)) for split in ("dev", "test"))
+    device, pixels = hardware.start(SEED), f"data/pixels/{name}.h5"
+    dev, test = (Batches("data/prepared.h5", split, device=device, pixels=pixels) for split in ("dev", "test"))
     network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
-    network.to(test.device)
+    network.to(device)
     dev_logits, test_logits = (inference.logits(network, split, title=name) for split in (dev, test))
 
-    chosen = choose(header.labels, dev.split.labels, dev_logits)
+    chosen = calibration.choose(header.labels, dev.split.labels, dev_logits, exclusive=header.exclusive)
     chosen.write(f"data/models/{name}.calibration.json")
     on_dev, on_test = (chosen.probabilities(logits) for logits in (dev_logits, test_logits))
 
     of_test = {"names": header.labels, "labels": test.split.labels, "probabilities": on_test}
-    uncalibrated = expit(test_logits)
+    uncalibrated = results.uncalibrated(test_logits, exclusive=header.exclusive)
     scores = all_scores(
         **of_test,
         uncalibrated=uncalibrated,
         thresholds=chosen.thresholds,
-        constant=metrics.constant_answer(dev.split.labels),
+        constant=metrics.constant_answer(dev.split.labels, exclusive=header.exclusive),
         patients=test.split.patient_id,
         seed=SEED,
     )
@@ -52,20 +50,13 @@ def main(name: str) -> None:
     write_json(f"metrics/{name}.json", scores | {"dev": scores_on_dev} | cost(network, header.size))
     results.write_predictions(f"data/predictions/{name}.csv", test.split, on_test)
 
-    title = f"{name}, {header.study}, test"
+    title, matrix = f"{name}, {header.study}, test", figures.confusion if header.exclusive else figures.cooccurrence
+    of_decisions = {"names": header.labels, "labels": test.split.labels, "decided": chosen.decide(on_test)}
     with atomic_folder(f"plots/evaluation/{name}") as folder:
         figures.roc(folder / "roc.png", **of_test, title=title)
         figures.precision_recall(folder / "precision_recall.png", **of_test, title=title)
         figures.calibration(folder / "calibration.png", **of_test, uncalibrated=uncalibrated, title=title)
-        figures.cooccurrence(folder / "cooccurrence.png", **of_test, thresholds=chosen.thresholds, title=title)
-
-
-def choose(names: list[str], labels: np.ndarray, logits: np.ndarray) -> Calibration:
-    """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev."""
-    platt = calibration.fit(labels, logits)
-    thresholds = metrics.thresholds(labels, results.calibrated(logits, platt))
-    thresholds = np.floor(thresholds * 1e6) / 1e6  # as reports write them: a reader of those must decide the same
-    return Calibration(names, platt, thresholds)
+        matrix(folder / f"{matrix.__name__}.png", **of_decisions, title=title)
 
 
 def cost(network: nn.Module, size: int) -> dict[str, int]:

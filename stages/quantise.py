@@ -1,7 +1,8 @@
 """Quantise the exported student to 8 bits, and compare both files with the network that was trained.
 
-On every image of test: the largest difference of a probability and the change of AUROC with its interval. Also how
-often the out-of-distribution check flags images of test, noise, blank images and photographs.
+On every image of test: the largest difference of a probability and the change of AUROC with its interval, and of
+exclusive labels how often the most probable one is the same. Also how often the out-of-distribution check flags images
+of test, noise, blank images and photographs.
 Reads data/prepared.h5, data/models/student.safetensors, its calibration and data/models/student.onnx, writes
 data/models/student.int8.onnx and metrics/export.json.
 """
@@ -39,6 +40,8 @@ def main() -> None:
     answers_small, _ = run(OnnxModel(SMALL, threads=0), test.split.images)
     for name, path, found in (("float32", FULL, answers), ("int8", SMALL, answers_small)):
         report[name] = {"bytes": path.stat().st_size} | compared(test.split, found, trained=trained)
+        if full.exclusive:
+            report[name]["same_answer"] = share_of_same_answers(full, found, trained)
     flagged = {kind: share_flagged(run(full, images)[1]) for kind, images in non_xrays(full.size, SEED).items()}
     write_json("metrics/export.json", report | {"out_of_distribution": {"test": share_flagged(distances), **flagged}})
 
@@ -68,6 +71,11 @@ def run(model: OnnxModel, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def share_flagged(distances: np.ndarray) -> float:
     """The share of images that the check calls out-of-distribution: those with a distance (N,) above 1."""
     return float((distances > 1).mean())
+
+
+def share_of_same_answers(model: OnnxModel, probabilities: np.ndarray, trained: np.ndarray) -> float:
+    """The share of images of which both probabilities (N, K) give the same answer."""
+    return float((model.decide(probabilities) == model.decide(trained)).all(axis=1).mean())
 
 
 def compared(split: prepared.Split, probabilities: np.ndarray, *, trained: np.ndarray) -> dict:

@@ -27,7 +27,7 @@ FILES = [f"{name}/{key}" for name in ("float32", "int8") for key in ("bytes", "l
 KEYS = {  # that the pages need of each file in metrics/
     **dict.fromkeys(tables.NETWORKS, SCORES),
     "prepare": ["images", "patients", "left_out"],
-    "controls": ["auroc", "average_precision", "f1", "remark"],
+    "controls": ["auroc", "average_precision", "f1", "remark", "distillation/verdict", "distillation/remark"],
     "export": [*FILES, "out_of_distribution"],
     "latency": [*TIMES, "machine"],
 }
@@ -48,7 +48,8 @@ def all_facts() -> dict:
     """The values of all names in the templates."""
     p = parameters()
     about = {key: p[key] for key in ("study", "temperature", "learn_from")} | {"notice": notice.of(p["study"])}
-    about |= {"size": p["data"].size, "labels": p["data"].labels, "parameters": as_yaml(p)}
+    about |= {"size": p["data"].size, "labels": p["data"].labels, "head": p["student"].head, "parameters": as_yaml(p)}
+    about["exclusive"] = p["data"].exclusive
     ablation = tables.ablation_table(Path("plots/ablation/table.csv"), p["study"])
     gains = {"ablation": ablation, "gain": tables.gain_sentence(ablation)}
     return about | measured(p["data"].labels) | gains | {"commit": page.commit_line()}
@@ -67,7 +68,9 @@ def parameters() -> dict:
         "balance",
         "views",
         "cached_views",
+        "lesson",
         "features",
+        "hard_loss",
         "softening",
         "teacher",
         "assistant",
@@ -96,6 +99,8 @@ def measured(labels: list[str]) -> dict:
         "label_scores": tables.label_table(scores),
         "control_scores": tables.control_table(controls),
         "control_remarks": controls["remark"],
+        "distillation": controls["distillation"]["remark"],
+        "harms": controls["distillation"]["verdict"] == "worse",
         "files": tables.file_table(export),
         "rejected": tables.out_of_distribution_sentence(export),
     }

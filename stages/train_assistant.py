@@ -2,8 +2,8 @@
 
 Paper, section 3, DenseNet-121: binary cross-entropy to the hard labels + binary cross-entropy to the teacher's soft
 labels at temperature T + KL divergence to the teacher's feature maps. The teacher itself is not needed: its dump holds
-its outputs for each view.
-Reads data/prepared.h5 and data/dumps/teacher.h5, writes data/models/assistant.safetensors and
+its outputs. In the lesson `any_view` there are no feature maps.
+Reads data/prepared.h5, data/pixels/assistant.h5 and data/dumps/teacher.h5, writes data/models/assistant.safetensors and
 plots/training/assistant.csv.
 """
 
@@ -13,38 +13,58 @@ from rayling.distillation.losses import feature_kl, mean_over_levels, soft_bce, 
 from rayling.networks import weights
 from rayling.runtime import distributed, hardware
 from rayling.training import checkpoint, stage
-from rayling.training.hard_loss import hard_bce
+from rayling.training.hard_loss import mean_loss
 
-INPUTS = ("data/prepared.h5", "data/backbones/assistant.json", "data/dumps/teacher.h5")
+PIXELS, DUMP = "data/pixels/assistant.h5", "data/dumps/teacher.h5"
+INPUTS = ("data/prepared.h5", PIXELS, "data/backbones/assistant.json", DUMP)
 
 
 def main() -> None:
     """Train one backbone on the labels and the teacher's dump."""
-    p = params.read("temperature", "seed", "views", "cached_views", "features", "softening", "assistant", "compute")
-    train, dev = stage.splits("train", "dev", device=hardware.start(p.seed), p=p, cached_views=p.cached_views)
-    header = weights.Header.of(train.split, network="assistant", backbones=[p.assistant.backbone])
-    assistant = weights.build(header, pretrained=p.assistant.pretrained, **p.features.model_dump()).to(train.device)
+    p = params.read(
+        "temperature",
+        "seed",
+        "views",
+        "cached_views",
+        "lesson",
+        "features",
+        "hard_loss",
+        "softening",
+        "assistant",
+        "compute",
+    )
+    device = hardware.start(p.seed)
+    train, dev = stage.splits("train", "dev", device=device, p=p, cached_views=p.cached_views, pixels=PIXELS)
+    pretrained = p.assistant.pretrained
+    header = weights.Header.of(
+        train.split, network="assistant", backbones=[p.assistant.backbone], pretrained=pretrained
+    )
+    assistant = weights.build(header, start_pretrained=pretrained, **p.features.model_dump()).to(train.device)
 
     soften, loss_weights = {"temperature": p.temperature, "softening": p.softening}, p.assistant.weights.model_dump()
 
     def loss(outputs, batch):
         parts = {
-            "hard": hard_bce(logits=outputs.logits, labels=batch.labels),
+            "hard": mean_loss(p.hard_loss, logits=outputs.logits, labels=batch.labels),
             "soft": soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften),
-            "feature": mean_over_levels(feature_kl, student=outputs.features, teacher=batch.teacher.features),
         }
+        if batch.teacher.features:
+            parts["feature"] = mean_over_levels(feature_kl, student=outputs.features, teacher=batch.teacher.features)
         return weighted_sum(parts, loss_weights), parts
 
     history = distil(
         assistant,
-        dump="data/dumps/teacher.h5",
+        dump=DUMP,
         train=train,
         dev=dev,
         loss=loss,
+        lesson=p.lesson,
+        hard=p.hard_loss,
         seed=p.seed,
         unfinished=checkpoint.for_training("assistant", p, *INPUTS),
         title="assistant",
-        **p.assistant.settings(),
+        **stage.settings(p.assistant),
+        **p.assistant.fine_tuning.model_dump(),
         **p.compute.model_dump(),
     )
     stage.save("assistant", assistant, header, history)

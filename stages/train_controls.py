@@ -1,9 +1,10 @@
-"""Train the controls: the student's network, which sees no disease or predicts the source of an image instead.
+"""Train the controls: the student's network, which has no teacher, sees no disease, or predicts an image's source.
 
-One control sees only the border of the images. Where there are several sources, another predicts from which of them an
-image comes. Both learn from the known hard labels with the student's own settings, so that no control is weak for lack
-of training, in new views every epoch. They depend on neither the temperature, the teacher nor the student's seed: a
-sweep over these trains them once.
+One control sees only the border of the images. Another, `alone`, sees all of them, and shows what the student is worth
+without a teacher. Where there are several sources, a third predicts from which of them an image comes. All learn from
+the known hard labels with the student's own settings, so that no control is weak for lack of training, in new views
+every epoch. They depend on neither the temperature, the teacher nor the student's seed: a sweep over these trains them
+once.
 Reads data/prepared.h5, writes data/controls.safetensors: logits of dev and test, which `controls` scores.
 """
 
@@ -22,42 +23,61 @@ from rayling.runtime import distributed, hardware, inference
 from rayling.runtime.loader import Batches
 from rayling.storage.prepared import SPLITS
 from rayling.training import checkpoint, loop, stage
+from rayling.training.epochs import Sampler
 from rayling.training.hard_loss import hard_loss
 
 
 def main() -> None:
-    """Train the border control and, where there are several sources, the source control."""
-    p = params.read("seed", "views", "student", "compute")
+    """Train the controls `border` and `alone` and, where there are several sources, `source`."""
+    p = params.read(
+        "seed",
+        "compute",
+        "views",
+        "hard_loss",
+        "student.head",
+        "student.epochs",
+        "student.batch_size",
+        "student.lr",
+        "student.weight_decay",
+        "student.schedule",
+    )
     batches = dict(zip(SPLITS, stage.splits(*SPLITS, device=hardware.start(p.seed), p=p), strict=True))
-    settings = {"seed": p.seed, **p.student.settings(), **p.compute.model_dump()}
-    border, source = (
-        checkpoint.for_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "source")
+    settings = {"seed": p.seed, "head": p.student.head, **stage.settings(p.student), **p.compute.model_dump()}
+    border, alone, source = (
+        checkpoint.for_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "alone", "source")
     )
 
-    logits = train("border", batches, wrap=BorderOnly, unfinished=border, **settings)
+    logits = train("border", batches, wrap=BorderOnly, hard=p.hard_loss, unfinished=border, **settings)
+    logits |= train("alone", batches, hard=p.hard_loss, unfinished=alone, **settings)
     sources = control_models.source_names(batches["train"].split)
     if len(sources) > 1:
         by_source = {split: labelled_by_source(images, sources) for split, images in batches.items()}
-        logits |= train("source", by_source, unfinished=source, **settings)
+        logits |= train("source", by_source, hard="bce", unfinished=source, **settings)
     if distributed.rank() == 0:
         save(Path("data/controls.safetensors"), logits)
 
 
-def train(name: str, batches: dict[str, Batches], *, seed: int, unfinished: Path, wrap=None, **settings) -> dict:
-    """Train a student's network, inside `wrap` if there is one. Returns logits (N, K) of dev and test by name."""
+def train(
+    name: str, batches: dict[str, Batches], *, head: int, hard: str, seed: int, unfinished: Path, wrap=None, **settings
+) -> dict[str, np.ndarray]:
+    """Train a student's network with this `head`, inside `wrap` if there is one, by the `hard` loss.
+
+    Returns logits (N, K) of dev and test by name.
+    """
     images = batches["train"]
     hardware.start(seed)  # the same first weights whatever was trained before
-    network = weights.build(weights.Header.of(images.split, network=name, backbones=[]))
+    network = weights.build(weights.Header.of(images.split, network=name, head=head))
     network = (wrap(network) if wrap else network).to(images.device)
     loop.fit(
         network,
         train=images,
         dev=batches["dev"],
-        rows=images.split.labelled_rows,
-        loss=hard_loss,
+        sampler=Sampler(images.split, seed=seed, labelled_only=True),
+        loss=hard_loss(hard),
+        hard=hard,
         seed=seed,
         unfinished=unfinished,
-        title=f"control of the {name}",
+        title=f"control ({name})",
         **settings,
     )
     return {f"{name}/{split}": inference.logits(network, batches[split]) for split in ("dev", "test")}

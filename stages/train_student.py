@@ -2,7 +2,8 @@
 
 Paper, section 3: binary cross-entropy to the hard labels + binary cross-entropy to the soft labels at temperature T +
 Wasserstein distance between the outputs of the student's three blocks and the feature maps of the network that it
-learns from. That is the assistant, for comparison the teacher, or `labels`: an empty dump, so the hard loss alone.
+learns from. That is the assistant, for comparison the teacher, or `labels`: an empty dump, so the hard loss alone. In
+the lesson `any_view` there are no feature maps.
 Reads data/prepared.h5 and data/dumps/<learn_from>.h5, writes data/models/student.safetensors and
 plots/training/student.csv.
 """
@@ -14,7 +15,7 @@ from rayling.distillation.losses import mean_over_levels, soft_bce, weighted_sum
 from rayling.networks import weights
 from rayling.runtime import distributed, hardware
 from rayling.training import checkpoint, stage
-from rayling.training.hard_loss import hard_bce
+from rayling.training.hard_loss import mean_loss
 
 
 def main() -> None:
@@ -26,13 +27,15 @@ def main() -> None:
         "student_seed",
         "views",
         "cached_views",
+        "lesson",
         "features",
+        "hard_loss",
         "softening",
         "student",
         "compute",
     )
     train, dev = stage.splits("train", "dev", device=hardware.start(p.student_seed), p=p, cached_views=p.cached_views)
-    header = weights.Header.of(train.split, network="student", backbones=[])
+    header = weights.Header.of(train.split, network="student", head=p.student.head)
     student = weights.build(header, grid=p.features.grid).to(train.device)
 
     def sliced_wasserstein(**maps):
@@ -43,9 +46,10 @@ def main() -> None:
     distance = {"channels": sliced_wasserstein, "activations": losses.activation_wasserstein}[p.student.wasserstein]
 
     def loss(outputs, batch):
-        parts = {"hard": hard_bce(logits=outputs.logits, labels=batch.labels)}
-        if batch.teacher is not None:
+        parts = {"hard": mean_loss(p.hard_loss, logits=outputs.logits, labels=batch.labels)}
+        if batch.teacher:
             parts["soft"] = soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften)
+        if batch.teacher and batch.teacher.features:
             parts["feature"] = mean_over_levels(distance, student=outputs.features, teacher=batch.teacher.features)
         return weighted_sum(parts, loss_weights), parts
 
@@ -56,10 +60,12 @@ def main() -> None:
         train=train,
         dev=dev,
         loss=loss,
+        lesson=p.lesson,
+        hard=p.hard_loss,
         seed=p.student_seed,
         unfinished=checkpoint.for_training("student", p, "data/prepared.h5", dump),
         title=f"student of {p.learn_from}",
-        **p.student.settings(),
+        **stage.settings(p.student),
         **p.compute.model_dump(),
     )
     stage.save("student", student, header, history)

@@ -78,7 +78,7 @@ SHOWN = """() => {
     warning: shown("warning"),
     caption: shown("caption"),
     probabilities: Object.fromEntries(rows.map((row) => [row.querySelector("input").value, value(row)])),
-    present: rows.filter((row) => row.querySelector(".decision").textContent === "present")
+    present: rows.filter((row) => ["present", "most probable"].includes(row.querySelector(".decision").textContent))
       .map((row) => row.querySelector("input").value),
     chosen: document.querySelector(".finding input:checked")?.value,
   };

@@ -50,7 +50,7 @@ def pytest_configure_node(node):
 def pack(tmp_path):
     """A function that writes a prepared file: `images`, `labels`, `sources` map a split to (N, H, H), (N, K), (N,)."""
 
-    def write(images, labels, *, names=("left", "top"), rows=None, sources=None, file="prepared.h5", study="tiny"):
+    def write(images, labels, *, names=("left", "top"), strata=None, sources=None, exclusive=False, study="tiny"):
         columns = {
             split: {
                 "labels": labels[split],
@@ -60,10 +60,10 @@ def pack(tmp_path):
             }
             for split in prepared.SPLITS
         }
-        path, rows = tmp_path / file, np.arange(len(labels["train"])) if rows is None else rows
-        size = images["train"].shape[1]
-        about = {"study": study, "names": list(names), "size": size, "columns": columns, "rows": rows}
-        prepared.create(path, **about, moments=prepared.moments([images["train"]]))
+        path, count, size = tmp_path / "prepared.h5", len(labels["train"]), images["train"].shape[1]
+        strata = (np.zeros(count), [count]) if strata is None else strata
+        about = {"study": study, "names": list(names), "exclusive": exclusive, "size": size, "columns": columns}
+        prepared.create(path, **about, strata=strata, moments=prepared.moments([images["train"]]))
         for split in prepared.SPLITS:
             prepared.fill(path, split, [images[split]])
         return path

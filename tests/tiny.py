@@ -135,3 +135,4 @@ def shrink(content: dict) -> None:
         study[network] |= {"epochs": 2, "batch_size": 16}
     study["teacher"]["backbones"] = ["mobilenetv3_small_050", "resnet10t"]
     study["assistant"]["backbone"] = "mobilenetv3_small_050"
+    study["teacher"]["size"] = study["assistant"]["size"] = 32

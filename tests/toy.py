@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -12,8 +13,10 @@ from rayling.networks.feature_maps import Outputs, to_grid
 from rayling.runtime import inference
 from rayling.runtime.loader import Batches
 from rayling.training import loop
+from rayling.training.epochs import Sampler
 from rayling.training.hard_loss import hard_loss
 
+HARD = hard_loss("bce")
 CPU = torch.device("cpu")
 VIEWS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
 SETTINGS = {"epochs": 4, "batch_size": 12, "lr": 3e-3, "weight_decay": 1e-5, "schedule": "cosine", "title": "toy"}
@@ -27,7 +30,7 @@ def batches(path: Path) -> dict[str, Batches]:
 def student() -> Student:
     """A student for two labels, always with the same weights."""
     torch.manual_seed(0)
-    return Student(outputs=2, grid=2)
+    return Student(outputs=2, grid=2, head=1)
 
 
 class Linear(nn.Module):
@@ -51,10 +54,27 @@ class Linear(nn.Module):
         return Outputs(5 * self.linear(features.flatten(1)), [to_grid(features, 2)] * 3)
 
 
-def trained(data: dict[str, Batches], *, network=None, loss=hard_loss, **changed) -> tuple[nn.Module, pd.DataFrame]:
-    """A network after `loop.fit`, and its history."""
-    network, settings = network or student(), {"rows": data["train"].split.rows, "seed": 0} | SETTINGS | changed
-    return network, loop.fit(network, **data, loss=loss, **settings)
+class Listed:
+    """A sampler whose every epoch has these rows (M,)."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.listed, self.most = np.sort(rows), np.bincount(rows).max()
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def rows(self, epoch: int) -> np.ndarray:
+        """The rows, sorted."""
+        return self.listed
+
+
+def trained(
+    data: dict[str, Batches], *, network=None, loss=HARD, rows=None, **changed
+) -> tuple[nn.Module, pd.DataFrame]:
+    """A network after `loop.fit`, and its history. `rows` (M,) are those of each epoch, by default all."""
+    network, settings = network or student(), {"seed": 0} | SETTINGS | changed
+    sampler = Sampler(data["train"].split, seed=0) if rows is None else Listed(rows)
+    return network, loop.fit(network, **data, loss=loss, sampler=sampler, **settings)
 
 
 def dev_auroc(network: nn.Module, data: dict[str, Batches]) -> float:

@@ -1,7 +1,7 @@
 """Reads and checks `params.yaml`: an unknown key, a wrong type or a value out of range is refused before any work.
 
-A stage names what it reads, `params.read("temperature", "student")`, and gets nothing else; a test compares these names
-with the `params:` of the stage in `dvc.yaml`.
+A stage names what it reads, `params.read("temperature", "student.head")`, and gets nothing else; a test compares these
+names with the `params:` of the stage in `dvc.yaml`.
 """
 
 import difflib
@@ -19,11 +19,20 @@ from rayling.config.schema import READERS, Params, Section
 def read(*keys: str, path: str | Path = "params.yaml") -> SimpleNamespace:
     """The values of the named keys: top-level keys, and keys of the study that `study` names.
 
-    Raises BadInput, with the key, the value found and what was expected, if anything in the file is wrong.
+    A key of a block, `student.head`, is found at the same place in the result, without the block's other keys. Raises
+    BadInput, with the key, the value found and what was expected, if anything in the file is wrong.
     """
     params = _validated(_parsed(path), path)
-    study = params.studies[params.study]
-    return SimpleNamespace(**{key: getattr(params if key in Params.model_fields else study, key) for key in keys})
+    found, study = SimpleNamespace(), params.studies[params.study]
+    for key in keys:
+        *blocks, name = key.split(".")
+        value, place = params if key.split(".")[0] in Params.model_fields else study, found
+        for block in blocks:
+            value = getattr(value, block)
+            vars(place).setdefault(block, SimpleNamespace())
+            place = getattr(place, block)
+        setattr(place, name, getattr(value, name))
+    return found
 
 
 def read_all(path: str | Path = "params.yaml") -> dict:

@@ -36,17 +36,19 @@ class Section(BaseModel):
 READERS = ("chexpert", "class_folders", "covid_chestxray", "medmnist", "nih", "plain_csv")
 COLUMNS = ("image", "patient", "split", "source", "label")  # a CSV may have them under other names
 # names of columns that `prepare` uses itself
-RESERVED = {*COLUMNS, "at", "left_out", "number", "row", "digest", "reason", "group", "images", "rank"}
+RESERVED = {*COLUMNS, "unlabelled", "at", "left_out", "number", "row", "digest", "reason", "group", "images", "rank"}
 
 
 class Layout(Section):
     """A source of images: a folder below data/raw/<study>, and the labels of its classes (folders, findings, columns).
 
     `classes` maps a class to a label of the study, or to "" for no label. Without it, classes have the labels' names.
+    The images of an `unlabelled` source are for train, without labels: they teach through the teacher's soft labels.
     """
 
     folder: Below
     classes: dict[str, str] = Field(default_factory=dict)
+    unlabelled: bool = False
 
 
 class CheXpert(Layout):
@@ -117,6 +119,8 @@ class Data(Section):
                 raise ValueError(f"labels: found {label!r}, expected another name (no $, none of {sorted(RESERVED)})")
         if self.dev + self.test >= 1:
             raise ValueError(f"dev {self.dev}, test {self.test}: expected a sum below 1, the rest is train")
+        if all(source.unlabelled for source in self.sources):
+            raise ValueError("sources: found all of them unlabelled, expected one with labels")
         for source in self.sources:
             named = {*source.classes.values()} - {""}
             named |= set(source.uncertain) - {"default"} if isinstance(source, CheXpert) else set()
@@ -164,10 +168,6 @@ class Training(Section):
     weight_decay: NotNegative
     schedule: Literal["constant", "cosine"]
 
-    def settings(self) -> dict:
-        """These five values alone, as `loop.fit` takes them."""
-        return {name: getattr(self, name) for name in Training.model_fields}
-
 
 class Weights(Section):
     """The weight of each term of the loss."""
@@ -177,24 +177,60 @@ class Weights(Section):
     feature: NotNegative
 
 
-class Teacher(Training):
-    """One timm backbone or an ensemble of several."""
+class FineTuning(Section):
+    """How the weights of a backbone change in training; what suits pretrained ones differs from what random ones need.
 
+    `backbone_lr` is the learning rate of all but the last layer, as a share of `lr`; `warmup` is the share of the steps
+    over which the rates rise from zero; `frozen_batch_norm` keeps the means and variances of batch norm.
+    """
+
+    backbone_lr: Annotated[float, Field(gt=0, le=1)]
+    warmup: Share
+    frozen_batch_norm: bool
+
+
+class Teacher(Training):
+    """One timm backbone or an ensemble of several.
+
+    A frozen backbone is not trained: its features are computed once, and a linear layer is fitted to them. `freeze` is
+    one value for all backbones or one for each. With two `folds` or more, the soft labels of an image come from a
+    network that was trained on the other folds of the patients.
+    """
+
+    size: Pixels
     backbones: Annotated[list[str], Field(min_length=1)]
     pretrained: bool
+    freeze: bool | list[bool]
+    folds: Annotated[int, Field(ge=1, le=100)]
+    fine_tuning: FineTuning
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Teacher":
+        frozen = self.freeze if isinstance(self.freeze, list) else [self.freeze] * len(self.backbones)
+        if len(frozen) != len(self.backbones):
+            raise ValueError(f"freeze: found {len(frozen)} values, expected one, or one for each of the backbones")
+        if any(frozen) and not self.pretrained:
+            raise ValueError("freeze: found true with pretrained: false, expected pretrained: true")
+        return self
 
 
 class Assistant(Training):
     """One timm backbone, trained on the labels and the teacher's outputs."""
 
+    size: Pixels
     backbone: str
     pretrained: bool
+    fine_tuning: FineTuning
     weights: Weights
 
 
 class Student(Training):
-    """The paper's three blocks, trained on the labels and the outputs of `learn_from`."""
+    """The paper's three blocks, trained on the labels and the outputs of `learn_from`.
 
+    `head` is the grid of averages, so many cells each way, between the third block and the linear layer.
+    """
+
+    head: Annotated[int, Field(ge=1, le=8)]
     wasserstein: Literal["channels", "activations"]
     directions: Count  # random directions of the sliced Wasserstein distance
     weights: Weights
@@ -207,7 +243,9 @@ class Study(Section):
     balance: Balance
     views: Views
     cached_views: Annotated[int, Field(ge=1, le=1000)]
+    lesson: Literal["cached_views", "any_view"]
     features: Features
+    hard_loss: Literal["bce", "cross_entropy"]
     softening: Literal["sigmoid", "softmax"]
     teacher: Teacher
     assistant: Assistant
@@ -220,7 +258,19 @@ class Study(Section):
             raise ValueError(f"balance: found {label!r} in counts and in ratios, expected it in one")
         if self.softening == "softmax" and len(self.data.labels) < 2:
             raise ValueError("softening: found softmax and one label, expected sigmoid: softmax would always be 1")
+        if self.hard_loss == "cross_entropy" and not self.data.exclusive:
+            raise ValueError("hard_loss: found cross_entropy, expected bce unless data.exclusive is true")
+        for name, network in {"assistant": self.assistant, "student": self.student}.items():
+            self._check_weights(name, network.weights)
         return self
+
+    def _check_weights(self, name: str, weights: Weights) -> None:
+        if self.softening == "softmax" and not (self.data.exclusive or weights.hard):
+            reason = "softmax softening leaves the offset of each image's logits untaught"
+            raise ValueError(f"{name}.weights.hard: found 0, expected more, or softening: sigmoid: {reason}")
+        if self.lesson == "any_view" and weights.feature:
+            reason = "feature maps belong to a cached view"
+            raise ValueError(f"{name}.weights.feature: found {weights.feature}, expected 0 with any_view: {reason}")
 
 
 class Compute(Section):

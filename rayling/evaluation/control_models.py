@@ -48,17 +48,22 @@ class BorderOnly(nn.Module):
 
 
 def source_names(train: Split) -> list[str]:
-    """The sources of the train images, in alphabetical order."""
-    return sorted(set(train.source.tolist()))
+    """The sources of the train images that have a known label, in alphabetical order.
+
+    The others, which are unlabelled, have no image in dev and test.
+    """
+    labelled = ~np.isnan(train.labels).all(axis=1)
+    return sorted(set(train.source[labelled].tolist()))
 
 
 def source_labels(split: Split, sources: list[str]) -> Split:
     """The split with a label (1 or 0) for each of the S `sources` instead of its own: `labels` (N, S) float32.
 
-    Two sources are two labels: with one, F1 would depend on which of them is called positive. All labels of an image
-    from another source are 0.
+    Two sources are two labels, each predicted for itself: with one, F1 would depend on which of them is called
+    positive. All labels of an image from another source are 0.
     """
-    return replace(split, labels=(split.source[:, None] == np.array(sources)).astype(np.float32), names=sources)
+    labels = (split.source[:, None] == np.array(sources)).astype(np.float32)
+    return replace(split, labels=labels, names=sources, exclusive=False)
 
 
 def source_prevalence(train: Split, split: Split) -> np.ndarray:

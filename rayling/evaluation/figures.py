@@ -104,32 +104,54 @@ def _histogram_below(axes, sizes):
     axes.tick_params(labelbottom=False)
 
 
-def cooccurrence(
-    path: str | Path,
-    *,
-    names: list[str],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    thresholds: np.ndarray,
-    title: str,
-) -> None:
-    """`metrics.cooccurrence` as a heat map, in per cent; blank where there is no image."""
-    shares = metrics.cooccurrence(labels, probabilities >= thresholds)  # (K + 1, K)
+def cooccurrence(path: str | Path, *, names: list[str], labels: np.ndarray, decided: np.ndarray, title: str) -> None:
+    """`metrics.cooccurrence` of the decisions, bool (N, K), as a heat map, in per cent; blank where there is no image.
+
+    Only for labels of which an image may have several.
+    """
     images = [*(labels == 1).sum(axis=0), (labels == 0).all(axis=1).sum()]
-    side = 2.2 + 0.42 * len(names)
+    figure, axes = _heat_map(title, metrics.cooccurrence(labels, decided), names, [*names, "none"], images)
+    axes.axhline(len(names) - 0.5, color="0.5", linewidth=1)
+    axes.set(xlabel="predicted label, % of the row's images", ylabel="true label (images)")
+    plotting.save_figure(figure, path)
+
+
+def confusion(path: str | Path, *, names: list[str], labels: np.ndarray, decided: np.ndarray, title: str) -> None:
+    """`metrics.confusion` of the decisions, bool (N, K), as a heat map: per cent of each class, and numbers of images.
+
+    Only for classes that exclude one another.
+    """
+    counts = metrics.confusion(labels, decided)
+    images = counts.sum(axis=1)
+    shares = counts / np.where(images > 0, images, np.nan)[:, None]
+    figure, axes = _heat_map(title, shares, names, names, images)
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(column, row + 0.3, f"{counts[row, column]:,}", color=_ink(share), ha="center", va="center", size=6)
+    axes.set(xlabel="predicted class, % of the row's images and their number", ylabel="true class (images)")
+    plotting.save_figure(figure, path)
+
+
+def _heat_map(title, shares, columns, rows, images):
+    """A figure and its axes with the `shares` (R, K) in per cent, and the number of images (R,) beside the rows' names.
+
+    A share that is NaN is left blank.
+    """
+    side = 2.2 + 0.42 * len(columns)
     figure = Figure(figsize=(max(5, side + 0.9), side), layout="constrained")
     figure.suptitle(title, size=11)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
-        text, colour = f"{share:.0%}".rstrip("%"), "white" if share > 0.55 else "black"
-        axes.text(column, row, "" if np.isnan(share) else text, color=colour, ha="center", va="center", size=8)
-    axes.axhline(len(names) - 0.5, color="0.5", linewidth=1)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    rows = [f"{name} ({count})" for name, count in zip([*names, "none"], images, strict=True)]
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel="predicted label, % of the row's images", ylabel="true label (images)")
-    plotting.save_figure(figure, path)
+        text = "" if np.isnan(share) else f"{share:.0%}".rstrip("%")
+        axes.text(column, row, text, color=_ink(share), ha="center", va="center", size=8)
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), [f"{name} ({count})" for name, count in zip(rows, images, strict=True)])
+    return figure, axes
+
+
+def _ink(share):
+    """The colour of text on a cell: white on a dark one."""
+    return "white" if share > 0.55 else "black"
 
 
 def _square(title, xlabel, ylabel, *, below=0.0):

@@ -1,7 +1,8 @@
 """Metrics of a network on one split, and the thresholds that turn its probabilities into decisions.
 
 N images, K labels. `labels` is (N, K) of 1, 0 or NaN (unknown); unknown entries are ignored. `probabilities` is (N, K)
-in 0..1. A label is predicted if `probability >= threshold`.
+in 0..1. A label is predicted if `probability >= threshold`; of classes that exclude one another, the most probable one
+(`results.decisions`).
 """
 
 import numpy as np
@@ -29,14 +30,18 @@ def _threshold(truth, score):
     return candidates[f1 == f1.max()].min()
 
 
-def constant_answer(labels: np.ndarray) -> np.ndarray:
+def constant_answer(labels: np.ndarray, *, exclusive: bool) -> np.ndarray:
     """The best decision that ignores the image, bool (K,): always the k most frequent labels, and no other.
 
-    k is chosen for the highest micro F1 on this data. No other constant decision has a higher one: micro F1 is
-    2·TP / (2·TP + FP + FN), so predicting a label raises it exactly if the label's prevalence exceeds half of the best
-    F1 (Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure").
+    Of `exclusive` classes the most frequent one, which has the highest accuracy on this data. Else k is chosen for the
+    highest micro F1 on this data. No other constant decision has a higher one: micro F1 is 2·TP / (2·TP + FP + FN), so
+    predicting a label raises it exactly if the label's prevalence exceeds half of the best F1 (Lipton et al. 2014,
+    "Optimal thresholding of classifiers to maximize F1 measure").
     """
-    rank = np.argsort(np.argsort(-prevalence(labels), kind="stable"))  # 0 is the most frequent
+    frequency = (labels == 1).sum(axis=0) if exclusive else prevalence(labels)
+    rank = np.argsort(np.argsort(-frequency, kind="stable"))  # 0 is the most frequent
+    if exclusive:
+        return rank == 0
     answers = rank <= np.arange(len(rank))[:, None]  # (K, K): row 0 predicts one label, the last row all
     micro = [averages(*counts(labels, answer))["f1"]["micro"] for answer in answers]
     return answers[np.argmax(micro)]
@@ -75,6 +80,15 @@ def averages(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> dict[str, dict[s
         }
         for score in ("precision", "recall", "f1")
     }
+
+
+def accuracies(scores: dict[str, dict]) -> dict[str, np.ndarray]:
+    """Accuracy and balanced accuracy (...), 0..1, from the `averages` of classes that exclude one another.
+
+    Each row has one class and one answer, so accuracy is recall over all rows, and balanced accuracy is by definition
+    the mean recall of the classes. A row without a known class counts in neither.
+    """
+    return {"accuracy": scores["recall"]["micro"], "balanced_accuracy": scores["recall"]["macro"]}
 
 
 def samples(labels: np.ndarray, decided: np.ndarray) -> dict[str, float]:
@@ -139,11 +153,18 @@ def cooccurrence(labels: np.ndarray, decided: np.ndarray) -> np.ndarray:
     """Which labels are predicted where which are true: (K + 1, K) in 0..1, NaN where there is no such image.
 
     Row i, column j: of the images where label i is positive and label j is known, the share for which j is predicted.
-    The diagonal is recall. The last row is for images whose labels are all known to be negative. For mutually exclusive
-    classes this is a confusion matrix.
+    The diagonal is recall. The last row is for images whose labels are all known to be negative.
     """
     rows = np.column_stack([labels == 1, (labels == 0).all(axis=1)]).astype(float)  # (N, K + 1)
     known = ~np.isnan(labels)
     images = rows.T @ known
     with np.errstate(invalid="ignore"):  # 0 / 0 gives NaN, as documented
         return rows.T @ (known & decided) / images
+
+
+def confusion(labels: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    """How many images of class i are taken for class j, int (K, K), for classes that exclude one another.
+
+    `decided` are the decisions, bool (N, K). Images without a known class are left out.
+    """
+    return (labels == 1).T.astype(int) @ decided

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput
@@ -19,20 +19,30 @@ from rayling.storage.prepared import Split
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of each label the Platt scaling (Platt 1999) and the decision threshold, both chosen on dev."""
+    """Of each label the scale and shift of its logit and the decision threshold, all chosen on dev.
+
+    Classes that are `exclusive` have no thresholds: the most probable one is the answer.
+    """
 
     labels: list[str]
     platt: np.ndarray  # (K, 2) of [scale, shift], scale above 0
-    thresholds: np.ndarray  # (K,) of calibrated probabilities, 0..1
+    thresholds: np.ndarray | None  # (K,) of calibrated probabilities, 0..1
+    exclusive: bool = False
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """The calibrated probabilities (N, K) in 0..1 of logits (N, K)."""
-        return calibrated(logits, self.platt)
+        return calibrated(logits, self.platt, exclusive=self.exclusive)
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """The decisions, bool (N, K), for calibrated probabilities (N, K)."""
+        return decisions(probabilities, self.thresholds)
 
     def write(self, path: str | Path) -> None:
-        """Write data/models/<network>.calibration.json, with all digits."""
-        rows = zip(self.labels, self.platt.tolist(), self.thresholds.tolist(), strict=True)
-        content = {label: {"scale": scale, "shift": shift, "threshold": at} for label, (scale, shift), at in rows}
+        """Write data/models/<network>.calibration.json, with all digits; a threshold that is not there is null."""
+        thresholds = [None] * len(self.labels) if self.thresholds is None else self.thresholds.tolist()
+        rows = zip(self.labels, self.platt.tolist(), thresholds, strict=True)
+        labels = {label: {"scale": scale, "shift": shift, "threshold": at} for label, (scale, shift), at in rows}
+        content = {"exclusive": self.exclusive, "labels": labels}
         with atomic(path) as partial:
             partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -41,25 +51,54 @@ class Calibration:
         """What `write` wrote. Raises BadInput if it is missing, damaged, or of other labels than `labels`."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-            rows = [[float(content[label][key]) for key in ("scale", "shift", "threshold")] for label in labels]
+            exclusive, found = content["exclusive"], dict(content["labels"])
+            rows = [[float(found[label][key]) for key in ("scale", "shift")] for label in labels]
+            thresholds = [found[label]["threshold"] for label in labels]
+            thresholds = thresholds if exclusive else [float(at) for at in thresholds]
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BadInput(f"{path}: no calibration: {error}; expected what `evaluate` writes") from None
-        if list(content) != labels or not all(map(_is_sound, rows)):
-            raise BadInput(f"{path}: found {content}, expected a scale above 0, a shift and a threshold for {labels}")
-        return cls(labels, np.array([row[:2] for row in rows]), np.array([row[2] for row in rows]))
+        if list(found) != labels or not all(map(_is_scaling, rows)) or not _are_thresholds(thresholds, exclusive):
+            expected = "a scale above 0 and a shift, and a threshold unless classes are exclusive,"
+            raise BadInput(f"{path}: found {content}, expected {expected} for {labels}")
+        return cls(labels, np.array(rows), None if exclusive else np.array(thresholds), exclusive)
 
 
-def calibrated(logits: np.ndarray, platt: np.ndarray) -> np.ndarray:
-    """The probabilities (N, K) of logits (N, K) after Platt scaling, sigmoid(scale · logit + shift), `platt` (K, 2).
+def calibrated(logits: np.ndarray, platt: np.ndarray, *, exclusive: bool = False) -> np.ndarray:
+    """The probabilities (N, K) of logits (N, K): the sigmoid, or for `exclusive` classes the softmax, of
+    scale · logit + shift, for `platt` (K, 2).
 
-    In float64, where distinct logits stay distinct twice as far out as in float32: the ranking is that of the logits.
+    In float64, where distinct logits stay distinct twice as far out as in float32: the ranking of a label by the
+    sigmoid is that of its logits.
     """
     scale, shift = platt.T
-    return expit(logits.astype(float) * scale + shift)
+    scaled = logits.astype(float) * scale + shift
+    return softmax(scaled, axis=1) if exclusive else expit(scaled)
 
 
-def _is_sound(row: list[float]) -> bool:
-    return all(map(math.isfinite, row)) and row[0] > 0 and 0 <= row[2] <= 1
+def uncalibrated(logits: np.ndarray, *, exclusive: bool) -> np.ndarray:
+    """The probabilities (N, K) of logits (N, K) as the network gives them."""
+    return softmax(logits, axis=1) if exclusive else expit(logits)
+
+
+def decisions(probabilities: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
+    """What is predicted, bool (N, K), for probabilities (N, K).
+
+    A label with a probability at or above its threshold, `thresholds` (K,). Without thresholds, of classes that exclude
+    one another, the most probable one, and the first of equally probable ones.
+    """
+    if thresholds is not None:
+        return probabilities >= thresholds
+    return probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
+
+
+def _is_scaling(row: list[float]) -> bool:
+    return all(map(math.isfinite, row)) and row[0] > 0
+
+
+def _are_thresholds(found: list, exclusive: bool) -> bool:
+    if exclusive is True:
+        return found == [None] * len(found)
+    return exclusive is False and all(0 <= at <= 1 for at in found)
 
 
 def write_predictions(path: str | Path, split: Split, probabilities: np.ndarray) -> None:

@@ -8,13 +8,16 @@ import numpy as np
 from rayling.evaluation import auroc, bootstrap
 from rayling.evaluation.auroc import by_label, mean_defined
 from rayling.evaluation.metrics import (
+    accuracies,
     average_precision,
     averages,
     calibration_error,
+    confusion,
     counts,
     mean_calibration_error,
     samples,
 )
+from rayling.evaluation.results import decisions
 
 AVERAGES = ("micro", "macro", "weighted")
 
@@ -25,7 +28,7 @@ def all_scores(
     labels: np.ndarray,
     probabilities: np.ndarray,
     uncalibrated: np.ndarray,
-    thresholds: np.ndarray,
+    thresholds: np.ndarray | None,
     constant: np.ndarray,
     patients: np.ndarray,
     seed: int,
@@ -35,6 +38,7 @@ def all_scores(
 
     `probabilities` are calibrated, `uncalibrated` (N, K) those before calibration. `thresholds` (K,) and `constant`,
     bool (K,), are what `metrics.thresholds` and `metrics.constant_answer` chose on dev. `patients` (N,) are names.
+    `thresholds` are None for classes that exclude one another; then there are accuracies and a confusion matrix too.
     A score that the data does not define is None. `*_low` and `*_high` bound its 95 % bootstrap interval over patients.
     Raises ValueError if shapes differ or a probability with a known label is NaN.
     """
@@ -43,6 +47,7 @@ def all_scores(
         return dict(zip(names, values, strict=True))
 
     weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
+    decided, exclusive = decisions(probabilities, thresholds), thresholds is None
     precisions = named(average_precision(labels, probabilities))
     return {
         "images": len(labels),
@@ -53,23 +58,29 @@ def all_scores(
             "per_label": named(auroc.per_label(labels, probabilities)),
         },
         "average_precision": {"macro": mean_defined(precisions.values()), "per_label": precisions},
-        **_decision_scores(labels, probabilities >= thresholds, weights, named),
-        "threshold": named(thresholds.tolist()),
+        **_decision_scores(labels, decided, weights, named),
+        **(_class_scores(labels, decided, weights, named) if exclusive else {}),
+        "threshold": named([None] * len(names) if exclusive else thresholds.tolist()),
         "calibration_error": {
             "macro": mean_calibration_error(labels, probabilities),
             "uncalibrated": mean_calibration_error(labels, uncalibrated),
             "per_label": named([calibration_error(*known) for known in by_label(labels, probabilities)]),
         },
-        "constant": _constant_scores(labels, constant, named),
+        "constant": _constant_scores(labels, constant, named) | (_accuracies(labels, constant) if exclusive else {}),
     }
 
 
-def macro_scores(*, labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> dict:
-    """Macro AUROC, average precision and F1 under the keys of `all_scores`: to choose settings by, on dev."""
+def macro_scores(*, labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray | None) -> dict:
+    """Macro AUROC, average precision and F1 under the keys of `all_scores`: to choose settings by, on dev.
+
+    Without thresholds also the accuracies.
+    """
+    decided = decisions(probabilities, thresholds)
     return {
         "auroc": {"macro": auroc.macro(labels, probabilities)},
         "average_precision": {"macro": mean_defined(average_precision(labels, probabilities))},
-        "f1": {"macro": float(averages(*counts(labels, probabilities >= thresholds))["f1"]["macro"])},
+        "f1": {"macro": float(averages(*counts(labels, decided))["f1"]["macro"])},
+        **(_accuracies(labels, decided) if thresholds is None else {}),
     }
 
 
@@ -81,6 +92,22 @@ def _decision_scores(labels, decided, weights, named):
     found["f1"] |= bootstrap.interval("macro", resampled["f1"]["macro"])
     found["f1"]["per_label"] = named(np.where(positive, each, None).tolist())
     return found
+
+
+def _class_scores(labels, decided, weights, named):
+    """Both accuracies with their intervals, and the confusion matrix: by the true class, then by the predicted one."""
+    found, resampled = _accuracies(labels, decided), accuracies(averages(*counts(labels, decided, weights)))
+    scores = {}
+    for name, value in found.items():
+        drawn = resampled[name] if value is not None else np.array([])
+        scores |= {name: value, **bootstrap.interval(name, drawn)}
+    return scores | {"confusion": named([named(row) for row in confusion(labels, decided).tolist()])}
+
+
+def _accuracies(labels, decided):
+    known = (labels == 1).any()  # without a known class, no accuracy is defined
+    found = accuracies(averages(*counts(labels, decided)))
+    return {name: float(value) if known else None for name, value in found.items()}
 
 
 def _averaged(labels, decided):

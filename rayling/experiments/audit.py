@@ -7,17 +7,18 @@ whether they are still those of params.yaml.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from rayling.common.errors import BadInput, run_command
 from rayling.config import params
-from rayling.networks import weights
+from rayling.dumping import networks
+from rayling.dumping.fill import Part
 from rayling.runtime import hardware
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
+from rayling.storage.dumps import Dump
 
 NETWORKS = ("teacher", "assistant")
 IMAGES = 64
@@ -26,49 +27,52 @@ TOLERANCE = 0.01  # standard deviations, beyond the rounding to half precision; 
 
 def main(names: Sequence[str]) -> None:
     """Audit the dump of each of the named networks, and print a line for each."""
-    features, device = params.read("features").features, hardware.start(0)
+    p, device = params.read("features", "lesson"), hardware.start(0)
+    levels = p.features.levels if p.lesson == "cached_views" else []
     for name in names:
         if name not in NETWORKS:
             raise BadInput(f"found {name!r}, expected a network that is dumped: {', '.join(NETWORKS)}")
-        dump, model = f"data/dumps/{name}.h5", f"data/models/{name}.safetensors"
-        differences = audit(dump, model, "data/prepared.h5", **features.model_dump(), device=device)
+        dump = f"data/dumps/{name}.h5"
+        differences = audit(name, levels=levels, grid=p.features.grid, device=device)
         listed = ", ".join(f"{output} {value:.1e}" for output, value in differences.items())
         print(f"{dump}: {IMAGES} views run again; largest difference in standard deviations: {listed}")
         if not within_tolerance(differences):
             expected = f"expected at most {TOLERANCE}: `dvc repro --force --single-item dump@{name}` makes it again"
-            raise BadInput(f"{dump}: found a larger difference to {model}, {expected}")
+            raise BadInput(f"{dump}: found a larger difference to the network, {expected}")
 
 
-def audit(
-    dump: str | Path,
-    model: str | Path,
-    data: str | Path,
-    *,
-    levels: list[int],
-    grid: int,
-    device: torch.device,
-    seed: int = 0,
-) -> dict[str, float]:
+def audit(name: str, *, levels: list[int], grid: int, device: torch.device, seed: int = 0) -> dict[str, float]:
     """The largest difference, over random images and views, of each output: `logits`, `level1`, ...
 
-    The unit is the standard deviation of what the network returns now. Raises BadInput if the dump was made with other
-    weights, images or labels.
+    The unit is the standard deviation of what the network returns now; with folds it is the network that never saw the
+    image. Raises BadInput if the dump was made with other weights, images or labels.
     """
-    recipe = dumps.Dump(dump).recipe
-    amounts = {name: amount for name, amount in recipe.items() if name not in ("seed", "count")}
-    train = Batches(data, "train", device=device, views=amounts, seed=recipe["seed"], count=recipe["count"])
-    dumped = dumps.read(dump, names=train.split.names, recipe=recipe, image_id=train.split.image_id)
-    network, _ = weights.load(model, split=train.split, levels=levels, grid=grid)
-    if dumped.weights != weights.digest(network):
-        raise BadInput(f"{dump}: was made with other weights than those of {model}")
+    path = f"data/dumps/{name}.h5"
+    recipe = dumps.Dump(path).recipe
+    amounts = {key: amount for key, amount in recipe.items() if key not in ("seed", "count")}
+    about = {"seed": recipe["seed"], "count": recipe["count"], "pixels": f"data/pixels/{name}.h5"}
+    train = Batches("data/prepared.h5", "train", device=device, views=amounts, **about)
+    dumped = dumps.read(path, names=train.split.names, recipe=recipe, image_id=train.split.image_id)
+    parts, made_by = networks.to_dump(name, train, seed=recipe["seed"], levels=levels, grid=grid)
+    if dumped.weights != made_by["weights"]:
+        raise BadInput(f"{path}: was made with other weights than those of data/models")
     generator = np.random.default_rng(seed)
     rows, view = generator.integers(len(train), size=IMAGES), generator.integers(recipe["count"], size=IMAGES)
+    found = [differences(part, dumped, train, rows, view) for part in parts]
+    return {output: max(one[output] for one in found if one) for output in next(filter(None, found))}
+
+
+def differences(part: Part, dumped: Dump, train: Batches, rows: np.ndarray, view: np.ndarray) -> dict[str, float]:
+    """The differences for those of the rows (B,), in their views (B,), that are the part's; nothing if none is."""
+    own = part.among[rows]
+    if not own.any():
+        return {}
     with torch.inference_mode():
-        logits, features = network.to(device)(train.batch(rows, view).images)
-    dumped_logits, dumped_features = dumped.at(rows, view)
+        logits, features = part.network.eval()(train.batch(rows[own], view[own]).images)
+    dumped_logits, dumped_features = dumped.at(rows[own], view[own])
     shapes = [maps.shape for maps in dumped_features], [tuple(maps.shape) for maps in features]
     if shapes[0] != shapes[1]:
-        raise BadInput(f"{dump}: found feature maps {shapes[0]}, expected {shapes[1]}")
+        raise BadInput(f"{dumped.path}: found feature maps {shapes[0]}, expected {shapes[1]}")
     names = ["logits", *(f"level{n}" for n in range(1, len(features) + 1))]
     return dict(zip(names, map(difference, [dumped_logits, *dumped_features], [logits, *features]), strict=True))
 

@@ -60,14 +60,14 @@ def draw(
     images: np.ndarray,
     titles: Sequence[str],
     names: Sequence[str],
-    networks: Mapping[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]],
+    networks: Mapping[str, Callable[[int], tuple[np.ndarray, np.ndarray]]],
     title: str,
 ) -> None:
     """Write a picture with a row for each case: the image, then the occlusion map of each network for the label.
 
     `images` is uint8 (N, H, H). `titles` (M,) stand above the images of the cases, `names` (M,) below them.
-    `networks` maps a name to a function of one image (H, H) that returns probabilities (K,) and occlusion maps
-    (K, H, H).
+    `networks` maps a name to a function of the index of an image that returns probabilities (K,) and occlusion maps
+    (K, h, h), of the size h that the network looks at.
     """
     columns = 1 + len(networks)
     figure = Figure(figsize=(2.4 * columns, 2.65 * max(1, len(cases)) + 0.4), layout="constrained")
@@ -81,7 +81,7 @@ def draw(
         place = {"transform": axes[0].transAxes, "horizontalalignment": "center", "verticalalignment": "top"}
         axes[0].text(0.5, -0.02, name[-60:], size=5, parse_math=False, **place)
         for panel, (network, explain) in zip(axes[1:], networks.items(), strict=True):
-            probabilities, maps = explain(images[row])
+            probabilities, maps = explain(row)
             coloured = occlusion.overlay(image, maps[label])
             _show(panel, coloured, occlusion.title(network, probabilities[label], maps[label]))
     plotting.save_figure(figure, path)

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 BLOCK = 32  # images per run
+WIDE = 10_000  # weights of a linear layer that is worth 8 bits: 40 kB, of which 30 are saved
 
 
 class _Reader(CalibrationDataReader):
@@ -39,23 +40,31 @@ def quantise(path: str | Path, images: np.ndarray) -> onnx.ModelProto:
     """The model at `path` with convolutions, ReLU and max-pooling in 8 bits (onnxruntime's static quantisation).
 
     The ranges of activations are those that `images` (N, H, H) uint8 produce; weights have a scale for each channel.
-    What comes before the first convolution and after the last pooling stays in float32.
+    What comes before the first convolution and after the last pooling stays in float32, less the weights and inputs of
+    a linear layer that is `WIDE`.
     """
     blocks = (images[first : first + BLOCK] for first in range(0, len(images), BLOCK))
     with TemporaryDirectory() as folder, _no_warnings():
         full, out = Path(folder, "full.onnx"), Path(folder, "small.onnx")
-        onnx.save_model(space_to_depth(onnx.load_model(path)), full)
+        model = space_to_depth(onnx.load_model(path))
+        onnx.save_model(model, full)
         quantize_static(
             full,
             out,
             _Reader(blocks),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Relu", "MaxPool"],
+            op_types_to_quantize=["Conv", "Relu", "MaxPool", *(["Gemm"] if _has_wide_linear(model) else [])],
+            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},  # 256 values of a logit would be ties
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         return onnx.load_model(out)
+
+
+def _has_wide_linear(model: onnx.ModelProto) -> bool:
+    weights = {node.input[1] for node in model.graph.node if node.op_type == "Gemm"}
+    return any(each.name in weights and np.prod(each.dims) > WIDE for each in model.graph.initializer)
 
 
 def space_to_depth(model: onnx.ModelProto) -> onnx.ModelProto:

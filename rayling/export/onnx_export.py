@@ -30,21 +30,22 @@ class ExportedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.out_of_distribution = network, out_of_distribution
-        self.mean, self.std = header.mean, header.std
+        self.mean, self.std, self.exclusive = header.mean, header.std, calibration.exclusive
         self.register_buffer("platt", torch.tensor(calibration.platt.tolist()))
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pixels uint8 (B, H, H) -> calibrated probabilities (B, K), out-of-distribution distances (B,)."""
+        """Pixels uint8 (B, H, H) -> calibrated probabilities (B, K), out-of-distribution distances (B,).
+
+        Probabilities of exclusive labels sum to one.
+        """
         pixels = pixels.float()
         images = pixels * (1 / (255 * self.std)) - self.mean / self.std  # two passes over the pixels, not three
-        logits = _logits(self.network, images[:, None])
-        return torch.sigmoid(logits * self.platt[:, 0] + self.platt[:, 1]), self.out_of_distribution(pixels)
+        logits = _logits(self.network, images[:, None]) * self.platt[:, 0] + self.platt[:, 1]
+        return logits.softmax(1) if self.exclusive else logits.sigmoid(), self.out_of_distribution(pixels)
 
 
 def _logits(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    if isinstance(network, Student):  # without its feature maps, which keep onnxruntime from computing in 8 bits
-        return network.linear(network.block3(network.block2(network.block1(images))).mean((2, 3)))
-    return network(images).logits
+    return network.logits(images) if isinstance(network, Student) else network(images).logits
 
 
 def to_onnx(exported: ExportedNetwork, *, size: int) -> onnx.ModelProto:

@@ -4,40 +4,67 @@ Shapes: B batch, H height and width, K labels, C channels, g grid.
 """
 
 import difflib
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from rayling.common.errors import BadInput
+from rayling.networks import pretrained
 from rayling.networks.feature_maps import Outputs, tap, to_grid
-
-LOCAL_WEIGHTS = Path("data/weights")
 
 
 class Backbone(nn.Module):
     """Any timm backbone with feature maps, for grey images."""
 
-    def __init__(self, name: str, *, outputs: int, levels: Sequence[int], grid: int, pretrained: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        outputs: int,
+        levels: Sequence[int] = (),
+        grid: int = 1,
+        moments: tuple[float, float] | None = None,
+        start_pretrained: bool = False,
+    ) -> None:
         """`name` is timm's, `outputs` is K, `levels` are the stages of the backbone whose feature maps are returned.
 
-        Raises BadInput if timm does not know the backbone, if it lacks a level, or if pretrained weights are missing.
+        `moments` are the mean and the deviation by which the images were normalised. With them, the backbone sees
+        three equal channels, scaled as timm's pretrained weights expect; without, one channel as it is. Raises
+        BadInput if timm does not know the backbone, if it lacks a level, or if pretrained weights are missing.
         """
         super().__init__()
-        self.network = _timm(name, outputs=outputs, pretrained=pretrained)
-        self.levels, self.grid = list(levels), grid
+        self.network = _timm(name, outputs=outputs, channels=3 if moments else 1, start_pretrained=start_pretrained)
+        self.name, self.levels, self.grid = name, list(levels), grid
         stages = len(getattr(self.network, "feature_info", ()))
         if levels and (not hasattr(self.network, "forward_intermediates") or stages <= max(levels)):
             raise BadInput(f"backbone {name}: has {stages} levels of feature maps, expected levels {self.levels}")
+        scale, shift = _scaling(self.network, *moments) if moments else (None, None)
+        self.register_buffer("scale", scale)  # in the file, because timm's scaling may be another one day
+        self.register_buffer("shift", shift)
 
     def forward(self, images: torch.Tensor) -> Outputs:
         """(B, 1, H, H) -> logits (B, K), a feature map (B, C, g, g) for each level."""
+        images = self._channels(images)
         if not self.levels:
             return Outputs(self.network(images), [])
         final, features = self.network.forward_intermediates(images, indices=self.levels)
         return Outputs(self.network.forward_head(final), [to_grid(level, self.grid) for level in features])
+
+    @property
+    def classifier(self) -> nn.Module:
+        """The last layer."""
+        return self.network.get_classifier()
+
+    def _channels(self, images: torch.Tensor) -> torch.Tensor:
+        return images if self.scale is None else images * self.scale + self.shift
+
+
+def _scaling(network: nn.Module, mean: float, std: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift (3, 1, 1) from images normalised by mean and std to the channels of timm's pretrained weights."""
+    means, stds = (torch.tensor(network.pretrained_cfg[key])[:, None, None] for key in ("mean", "std"))
+    return std / stds, (mean - means) / stds
 
 
 class Ensemble(nn.Module):
@@ -54,13 +81,66 @@ class Ensemble(nn.Module):
         return Outputs(torch.stack(logits).mean(0), [torch.cat(level, 1) for level in levels])
 
 
-def try_out(name: str, *, levels: Sequence[int], grid: int, size: int) -> None:
+class LinearProbe(Backbone):
+    """A frozen backbone: a linear layer on the averages of all its feature maps, D numbers for an image.
+
+    The feature maps of all levels, not the backbone's last features alone: those know more of photographs than of
+    X-rays (docs/log/pretrained.md).
+    """
+
+    def __init__(self, name: str, *, outputs: int, **about) -> None:
+        """`about` is as for Backbone. Raises BadInput as that does, and for a backbone without levels."""
+        super().__init__(name, outputs=0, **about)
+        if not hasattr(self.network, "forward_intermediates"):
+            raise BadInput(f"backbone {name}: has no levels of feature maps, expected some to freeze it")
+        self.linear = nn.Linear(sum(level["num_chs"] for level in self.network.feature_info), outputs)
+
+    def forward(self, images: torch.Tensor) -> Outputs:
+        """(B, 1, H, H) -> logits (B, K), a feature map (B, C, g, g) for each level."""
+        features = self._features(images)
+        return Outputs(self.linear(_averaged(features)), [to_grid(features[level], self.grid) for level in self.levels])
+
+    def embeddings(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, H) -> the averages (B, D) that the linear layer sees."""
+        return _averaged(self._features(images))
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The linear layer."""
+        return self.linear
+
+    def _features(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return self.network.forward_intermediates(self._channels(images), intermediates_only=True)
+
+
+def _averaged(features: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([level.float().mean((2, 3)) for level in features], 1)
+
+
+class Embedding(nn.Module):
+    """The averages of several linear probes side by side, in the place of logits."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.members = ensemble.members
+
+    def forward(self, images: torch.Tensor) -> Outputs:
+        """(B, 1, H, H) -> averages (B, D of all members), no feature maps."""
+        return Outputs(torch.cat([member.embeddings(images) for member in self.members], 1), [])
+
+
+def which_frozen(freeze: bool | list[bool], backbones: list[str]) -> list[bool]:
+    """Whether each of the backbones is frozen: `freeze` is one value for all or one for each."""
+    return freeze if isinstance(freeze, list) else [freeze] * len(backbones)
+
+
+def try_out(name: str, *, levels: Sequence[int], grid: int, size: int, frozen: bool = False) -> None:
     """Raise BadInput unless timm has the backbone, with these levels, for images of `size` × `size` pixels.
 
     Takes one forward pass on torch's meta device, which computes shapes only.
     """
     with torch.device("meta"):
-        network = Backbone(name, outputs=1, levels=levels, grid=grid).eval()
+        network = (LinearProbe if frozen else Backbone)(name, outputs=1, levels=levels, grid=grid).eval()
         try:
             network(torch.zeros(1, 1, size, size))
         except (AssertionError, RuntimeError, ValueError) as error:
@@ -68,54 +148,70 @@ def try_out(name: str, *, levels: Sequence[int], grid: int, size: int) -> None:
             raise BadInput(f"backbone {name}: takes no images of {size} × {size} pixels: {reason}") from None
 
 
-def pretrained_digest(name: str) -> str | None:
-    """SHA-256 of the backbone's file in data/weights; None if it has none and its weights come from timm's hub."""
-    file = LOCAL_WEIGHTS / f"{name}.safetensors"
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
-
-
-def _timm(name: str, *, outputs: int, pretrained: bool) -> nn.Module:
-    """A timm network. Pretrained weights come from data/weights/<name>.safetensors if it exists, else from the hub."""
+def _timm(name: str, *, outputs: int, channels: int, start_pretrained: bool) -> nn.Module:
+    """A timm network for images of so many channels, with pretrained weights in all but the last layer if so wished."""
     import timm  # takes two seconds, and the student's stages do not need it
 
     if not timm.is_model(name):
         nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
         raise BadInput(f"backbone {name!r}: unknown to timm" + (f", did you mean {nearest[0]}?" if nearest else ""))
-    file = LOCAL_WEIGHTS / f"{name}.safetensors"
-    local = {"file": str(file)} if file.exists() else None
-    try:
-        return timm.create_model(
-            name, pretrained=pretrained, pretrained_cfg_overlay=local, num_classes=outputs, in_chans=1
-        )
+    if not start_pretrained:
+        return timm.create_model(name, num_classes=outputs, in_chans=channels)
+    overlay = pretrained.for_timm(name)
+    try:  # with its own classes: for others, timm would not notice that tensors are missing
+        network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, in_chans=channels)
     except Exception as error:  # the hub's client raises whatever its transport raises
-        if not pretrained:
-            raise
-        what = f"{file} does not fit" if local else "no pretrained weights from the hub"
-        reason = str(error).strip().partition("\n")[0]
-        raise BadInput(f"backbone {name}: {what} ({reason}); put them at {file}, or set pretrained: false") from None
+        raise pretrained.refusal(name, " ".join(str(error).split())[:300]) from None
+    if network.num_classes != outputs:
+        network.reset_classifier(outputs)
+    return network
 
 
 class Student(nn.Module):
     """The paper's three blocks: 64 @ 5×5, 64 @ 3×3, 128 @ 3×3, then linear (section 3).
 
     The paper gives no strides, pooling or normalisation. Our choice: batch norm after every convolution, stride 2 in
-    the first block, max pooling by 2 after the first and the second, global average pooling before the linear layer.
+    the first block, max pooling by 2 after the first and the second, average pooling before the linear layer.
     """
 
-    def __init__(self, *, outputs: int, grid: int) -> None:
+    def __init__(self, *, outputs: int, grid: int, head: int) -> None:
+        """`outputs` is K, `grid` is that of the feature maps; the linear layer sees averages over head × head cells."""
         super().__init__()
-        self.grid = grid
+        if head < 1:
+            raise ValueError(f"a student with a head of {head} × {head} cells, expected 1 × 1 or more")
+        self.grid, self.head = grid, head
         self.block1 = _block(1, 64, kernel=5, stride=2)
         self.block2 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 64, kernel=3, stride=1))
         self.block3 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 128, kernel=3, stride=1))
-        self.linear = nn.Linear(128, outputs)
+        self.linear = nn.Linear(128 * head * head, outputs)
 
     def forward(self, images: torch.Tensor) -> Outputs:
         """(B, 1, H, H) -> logits (B, K), the outputs of the three blocks on the grid (B, 64 | 64 | 128, g, g)."""
         features, first = tap(self.block1(images), self.grid)
         features, second = tap(self.block2(features), self.grid)
         features, third = tap(self.block3(features), self.grid)
-        return Outputs(self.linear(features.mean((2, 3))), [first, second, third])
+        return Outputs(self._classified(features), [first, second, third])
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 1, H, H) -> logits (B, K), without feature maps, which keep onnxruntime from computing in 8 bits."""
+        return self._classified(self.block3(self.block2(self.block1(images))))
+
+    def _classified(self, features: torch.Tensor) -> torch.Tensor:
+        return self.linear(features.mean((2, 3)) if self.head == 1 else averages(features, self.head).flatten(1))
+
+
+def averages(features: torch.Tensor, cells: int) -> torch.Tensor:
+    """(B, C, h, h) -> its averages over cells × cells parts, as torch's adaptive pooling, (B, C, cells, cells).
+
+    Where the cells do not divide h, by a matrix on both sides: torch cannot export its own pooling to ONNX there.
+    """
+    side = int(features.shape[2])
+    if side % cells == 0:
+        return F.adaptive_avg_pool2d(features, cells)
+    bounds = [(cell * side // cells, -(-(cell + 1) * side // cells)) for cell in range(cells)]
+    shares = [[(first <= place < last) / (last - first) for place in range(side)] for first, last in bounds]
+    matrix = torch.tensor(shares, dtype=features.dtype, device=features.device)
+    return matrix @ features @ matrix.T
 
 
 def _block(inputs: int, channels: int, *, kernel: int, stride: int) -> nn.Sequential:

@@ -14,7 +14,7 @@ from torch import nn
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput
-from rayling.networks.architectures import Backbone, Ensemble, Student
+from rayling.networks.architectures import Backbone, Ensemble, LinearProbe, Student
 from rayling.storage.prepared import Split
 
 
@@ -29,28 +29,48 @@ class Header:
     mean: float  # of the train images, grey values in 0..1
     std: float
     study: str
+    exclusive: bool  # whether the labels exclude one another
+    pretrained: bool  # the backbones take three channels, scaled as pretrained weights expect
+    frozen: list[bool]  # which of the backbones are linear probes
+    head: int  # the student's linear layer sees averages over head × head cells; 0 for backbones
 
     @classmethod
-    def of(cls, split: Split, *, network: str, backbones: list[str]) -> "Header":
-        """The header of a network for the images and labels of `split`."""
-        return cls(network=network, backbones=backbones, **_data_of(split))
+    def of(
+        cls,
+        split: Split,
+        *,
+        network: str,
+        backbones: Sequence[str] = (),
+        pretrained: bool = False,
+        frozen: Sequence[bool] = (),
+        head: int = 0,
+    ) -> "Header":
+        """The header of a network for the images and labels of `split`: of backbones, or a student with a head."""
+        about = {"network": network, "backbones": list(backbones), "pretrained": pretrained, "head": head}
+        return cls(**about, frozen=list(frozen) or [False] * len(backbones), **_data_of(split))
 
 
 def _data_of(split: Split) -> dict:
-    keys = {"labels": "names", "size": "size", "mean": "mean", "std": "std", "study": "study"}
+    keys = {name: name for name in ("size", "mean", "std", "study", "exclusive")} | {"labels": "names"}
     return {key: getattr(split, attribute) for key, attribute in keys.items()}
 
 
-def build(header: Header, *, pretrained: bool = False, levels: Sequence[int] = (), grid: int = 1) -> nn.Module:
+def build(header: Header, *, start_pretrained: bool = False, levels: Sequence[int] = (), grid: int = 1) -> nn.Module:
     """The network that the header describes, freshly initialised from torch's global generator.
 
     `levels` and `grid` are those of the feature maps that it returns, by default none. They change no weight, so other
-    levels need no new training. With `pretrained` the backbones start from their weights in data/weights or the hub.
+    levels need no new training. With `start_pretrained` the backbones start from the weights that `pretrained.find`
+    finds, or from timm's hub.
     """
+    labels = len(header.labels)
     if not header.backbones:
-        return _channels_last(Student(outputs=len(header.labels), grid=grid))
-    shape = {"outputs": len(header.labels), "levels": levels, "grid": grid}
-    members = [Backbone(name, **shape, pretrained=pretrained) for name in header.backbones]
+        return _channels_last(Student(outputs=labels, grid=grid, head=header.head))
+    moments = (header.mean, header.std) if header.pretrained else None
+    about = {"outputs": labels, "levels": levels, "grid": grid, "moments": moments}
+    members = [
+        (LinearProbe if frozen else Backbone)(name, **about, start_pretrained=start_pretrained)
+        for name, frozen in zip(header.backbones, header.frozen, strict=True)
+    ]
     return _channels_last(Ensemble(members))
 
 

@@ -24,7 +24,7 @@ class Answer:
     """What a network answers for one image."""
 
     probabilities: np.ndarray  # (K,) calibrated, 0 to 1
-    present: np.ndarray  # (K,) bool: the probability reaches the label's threshold
+    present: np.ndarray  # (K,) bool: the decision of `OnnxModel.decide`
     distance: float  # from the training images; above 1 the image is out of distribution
 
     @property
@@ -44,7 +44,7 @@ def answer(model: OnnxModel, path: str | Path) -> Answer:
         probabilities, distances = model.run(pixels[None])
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    return Answer(probabilities[0], probabilities[0] >= model.thresholds, round(float(distances[0]), 6))
+    return Answer(probabilities[0], model.decide(probabilities)[0], round(float(distances[0]), 6))
 
 
 def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
@@ -53,7 +53,7 @@ def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
 
 
 class Table:
-    """A block of lines for each image: each label, its probability, and whether that reaches the threshold."""
+    """A block of lines for each image: each label, its probability, and the decision."""
 
     def __init__(self, model: OnnxModel, out: TextIO) -> None:
         self.model, self.out = model, out
@@ -64,10 +64,14 @@ class Table:
         print(printable(path), file=self.out)
         if not answer.in_distribution:
             print(f"  ! {OUT_OF_DISTRIBUTION} ({answer.distance:.2f} times the limit)", file=self.out)
-        rows = zip(self.model.labels, answer.probabilities, answer.present, self.model.thresholds, strict=True)
-        for label, probability, present, threshold in rows:
-            decision = "PRESENT" if present else "absent "
-            print(f"  {label:<{self.width}}  {probability:6.1%}  {decision}  (from {threshold:.1%})", file=self.out)
+        decisions = map(self._decision, self.model.labels, answer.present)
+        for label, probability, decision in zip(self.model.labels, answer.probabilities, decisions, strict=True):
+            print(f"  {label:<{self.width}}  {probability:6.1%}  {decision}".rstrip(), file=self.out)
+
+    def _decision(self, label: str, present: bool) -> str:
+        if self.model.exclusive:
+            return "MOST PROBABLE" if present else ""
+        return f"{'PRESENT' if present else 'absent '}  (from {self.model.facts['threshold'][label]:.1%})"
 
     def end(self) -> None:
         """Print the notice."""
@@ -82,11 +86,15 @@ class Json:
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the line of one image."""
-        thresholds = self.model.thresholds.tolist()
-        rows = zip(self.model.labels, answer.probabilities, answer.present, thresholds, strict=True)
+        thresholds = self.model.facts["threshold"]  # null for exclusive labels
+        rows = zip(self.model.labels, answer.probabilities, answer.present, strict=True)
         findings = {
-            label: {"probability": round(float(probability), 6), "threshold": threshold, "present": bool(present)}
-            for label, probability, present, threshold in rows
+            label: {
+                "probability": round(float(probability), 6),
+                "threshold": thresholds[label],
+                "present": bool(present),
+            }
+            for label, probability, present in rows
         }
         line = {
             "image": path,

@@ -28,7 +28,8 @@ def save(path: str | Path, image: Image.Image, models: Mapping[str, OnnxModel]) 
 def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
     """Draw a row for each label that a network finds, and in it the image and a map for each network, by its name.
 
-    If no network finds any label, the one row is of the most probable label of the first network.
+    Of exclusive labels a network finds the most probable one. If no network finds any label, the one row is of the most
+    probable label of the first network.
     `image` is grey and of any size. All models have the same labels.
     """
     results = {name: occlusion_maps(model, network_input(model, image)) for name, model in models.items()}
@@ -58,7 +59,7 @@ def occlusion_maps(model: OnnxModel, pixels: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _labels_to_show(results: Mapping, models: Mapping[str, OnnxModel]) -> list[int]:
-    present = np.any([results[name][0] >= models[name].thresholds for name in models], 0)
+    present = np.any([model.decide(results[name][0][None])[0] for name, model in models.items()], 0)
     return np.flatnonzero(present).tolist() or [int(np.argmax(next(iter(results.values()))[0]))]
 
 

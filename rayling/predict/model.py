@@ -14,13 +14,15 @@ from rayling.common.errors import BadInput
 
 INPUTS, OUTPUTS = ["pixels"], ["probabilities", "out_of_distribution"]
 TYPES = {"pixels": "tensor(uint8)", "probabilities": "tensor(float)", "out_of_distribution": "tensor(float)"}
+BEFORE_EXCLUSIVE = {"exclusive": False}  # what is true of older files, which do not say it
 MAX_SIZE = 8192  # pixels a side, as in config/schema.py: a file may not make us allocate any amount of memory
 
 
 class OnnxModel:
     """One file that the stages `export` or `quantise` wrote.
 
-    `facts` is its metadata; `labels` (K names), `size` (H) and `thresholds` (K,) stand in it too.
+    `facts` is its metadata; `labels` (K names), `size` (H), `exclusive` and `thresholds` stand in it too. Of exclusive
+    labels an image has one; these have no thresholds (None), others have (K,).
     """
 
     def __init__(self, path: str | Path, *, threads: int = 1) -> None:
@@ -32,8 +34,9 @@ class OnnxModel:
         self.session, self.facts = _load(path, threads)
         _check_interface(path, self.session)
         _check_facts(path, self.facts, self.session)
-        self.labels, self.size = self.facts["labels"], self.facts["size"]
-        self.thresholds = np.array([self.facts["threshold"][label] for label in self.labels])
+        self.labels, self.size, self.exclusive = (self.facts[key] for key in ("labels", "size", "exclusive"))
+        thresholds = [self.facts["threshold"][label] for label in self.labels]
+        self.thresholds = None if self.exclusive else np.array(thresholds)
 
     def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (B, H, H) -> calibrated probabilities (B, K) and distances from the training images (B,).
@@ -46,6 +49,16 @@ class OnnxModel:
             raise BadInput(f"{self.path}: an output is NaN or infinite, expected probabilities")
         return probabilities, distances
 
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """Which labels are the answer for probabilities (B, K), bool (B, K).
+
+        The one most probable label if labels are exclusive, the first of equal ones; else all that reach their
+        threshold.
+        """
+        if self.exclusive:
+            return np.arange(len(self.labels)) == probabilities.argmax(1)[:, None]
+        return probabilities >= self.thresholds
+
 
 def _load(path: str | Path, threads: int) -> tuple[onnxruntime.InferenceSession, dict]:
     """The session and the metadata, whose values are JSON."""
@@ -57,7 +70,7 @@ def _load(path: str | Path, threads: int) -> tuple[onnxruntime.InferenceSession,
         content = Path(path).read_bytes()  # loaded from memory, a model cannot refer to other files
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
-        return session, {key: json.loads(text) for key, text in metadata.items()}
+        return session, BEFORE_EXCLUSIVE | {key: json.loads(text) for key, text in metadata.items()}
     except Exception as error:  # onnxruntime raises a dozen kinds without a common base class
         raise _not_exported(path, getattr(error, "strerror", None) or error) from error
 
@@ -73,7 +86,7 @@ def _check_interface(path: str | Path, session: onnxruntime.InferenceSession) ->
 
 def _check_facts(path: str | Path, facts: dict, session: onnxruntime.InferenceSession) -> None:
     """Raise BadInput if metadata that we need is missing, is of a wrong type or contradicts the network."""
-    labels, thresholds, size = (facts.get(key) for key in ("labels", "threshold", "size"))
+    labels, thresholds, size, exclusive = (facts.get(key) for key in ("labels", "threshold", "size", "exclusive"))
     shapes = _shapes(session)
 
     def require(key: str, condition: object) -> None:
@@ -84,7 +97,8 @@ def _check_facts(path: str | Path, facts: dict, session: onnxruntime.InferenceSe
     require("labels", len(set(labels)) == len(labels) and shapes["probabilities"][1:] == [len(labels)])
     require("size", type(size) is int and 0 < size <= MAX_SIZE and shapes["pixels"][1:] == [size, size])
     require("threshold", isinstance(thresholds, dict) and set(thresholds) == set(labels))
-    require("threshold", all(map(_is_share, thresholds.values())))
+    require("exclusive", isinstance(exclusive, bool) and (len(labels) > 1 or not exclusive))
+    require("threshold", all(map(_is_none if exclusive else _is_share, thresholds.values())))
     require("mean", _is_share(facts.get("mean")))
     require("keep_aspect", isinstance(facts.get("keep_aspect"), bool))
     require("notice", _is_text(facts.get("notice")))
@@ -96,6 +110,10 @@ def _shapes(session: onnxruntime.InferenceSession) -> dict[str, list]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and value.isprintable()
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 def _is_share(value: object) -> bool:

@@ -1,16 +1,18 @@
-"""Decode many images on all cores: their pixels go to one file, their digests and fingerprints to the caller.
+"""Decode many images on all cores: their pixels go to a file for each size, digests and fingerprints to the caller.
 
-At no time are all images in memory.
+Each image is decoded once, and resized from the original to each size. At no time are all images in memory.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -25,7 +27,7 @@ from rayling.images import reading
 from rayling.preparation import duplicates, sources
 
 CHUNK = 16  # images that a process decodes at a time
-AHEAD = 32  # chunks under way; at 528×528 (EfficientNet-B6 of the paper) they take 140 MB
+AHEAD = 32  # chunks under way; at 528×528 (EfficientNet-B6 of the paper) alone they take 140 MB
 FINGERPRINT_SIDE = 64  # pixels of an image that is resized for its fingerprint alone
 
 
@@ -39,24 +41,29 @@ class Decoded:
 
 
 class DecodedImage(NamedTuple):
-    """The result for one image: its pixels, and its entries in `Decoded`."""
+    """The result for one image: its pixels at each size, and its entries in `Decoded`."""
 
-    pixels: bytes
+    pixels: tuple[bytes, ...]
     reason: str | None
     digest: str
     fingerprint: tuple[int, ...]
 
 
-def decode_table(table: pd.DataFrame, pixels: Path, *, root: Path, data: Data) -> tuple[pd.DataFrame, np.ndarray]:
-    """Decode the images of `table` that are not left out into the file `pixels`, as `decode_all` does.
+def decode_table(
+    table: pd.DataFrame, pixels: Mapping[int, Path], *, root: Path, data: Data
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Decode the images of `table` that are not left out, as `decode_all` does.
 
-    Returns the table with each image's `row` in that file, its `digest` and, if it cannot be read, the `reason`; and
-    the fingerprints (N, 4) of all rows.
+    `pixels` maps each size to the file for its pixels; one is that of `data`, from which duplicates are found. Returns
+    the table with each image's `row` in these files, its `digest` and, if it cannot be read, the `reason`; and the
+    fingerprints (N, 4) of all rows.
     """
     wanted = table[table["left_out"] == ""]
     images = sources.images(root, data, wanted)
-    with pixels.open("wb") as out:
-        decoded = decode_all(images, count=len(wanted), size=data.size, keep_aspect=data.keep_aspect, out=out)
+    with ExitStack() as stack:
+        outs = {size: stack.enter_context(path.open("wb")) for size, path in pixels.items()}
+        out, about = outs.pop(data.size), {"count": len(wanted), "size": data.size, "keep_aspect": data.keep_aspect}
+        decoded = decode_all(images, **about, out=out, others=outs)
     columns = {"row": range(len(wanted)), "digest": decoded.digests, "reason": decoded.reasons}
     table = table.join(pd.DataFrame(columns, wanted.index))
     left_out = table["left_out"].mask(table["reason"].notna(), "unreadable")
@@ -82,19 +89,23 @@ def decode_all(
     size: int,
     keep_aspect: bool,
     out: BinaryIO,
+    others: Mapping[int, BinaryIO] = MappingProxyType({}),
     processes: int | None = None,
 ) -> Decoded:
     """Write `count` images, files or uint8 arrays (H, W[, 3]), to `out` as uint8 (size, size), in their order.
 
-    An image that cannot be read, or has one grey value only, is written as zeros. The number of processes (default: one
-    per core) changes nothing but the speed. Raises OSError if one of them is killed.
+    `others` maps further sizes to the files that take the same images at them; they change no digest and no
+    fingerprint. An image that cannot be read, or has one grey value only, is written as zeros. The number of processes
+    (default: one per core) changes nothing but the speed. Raises OSError if one of them is killed.
     """
-    work = partial(_decode_chunk, size=size, keep_aspect=keep_aspect)
+    outs = {size: out, **others}
+    work = partial(_decode_chunk, sizes=tuple(outs), keep_aspect=keep_aspect)
     results = []
     with process_pool(processes) as pool, tqdm(total=count, unit="image", disable=None) as bar:
         try:
             for chunk in _in_order(pool, work, images):
-                out.writelines(image.pixels for image in chunk)
+                for number, file in enumerate(outs.values()):
+                    file.writelines(image.pixels[number] for image in chunk)
                 results += [image[1:] for image in chunk]
                 bar.update(len(chunk))
         except BrokenProcessPool as error:
@@ -115,26 +126,27 @@ def _in_order(pool: Executor, work, images: Iterable) -> Iterator[list[DecodedIm
         yield under_way.popleft().result()
 
 
-def _decode_chunk(images: list[reading.File | np.ndarray], *, size: int, keep_aspect: bool) -> list[DecodedImage]:
-    return [_decode(image, size=size, keep_aspect=keep_aspect) for image in images]
+def _decode_chunk(images: list, *, sizes: tuple[int, ...], keep_aspect: bool) -> list[DecodedImage]:
+    return [_decode(image, sizes=sizes, keep_aspect=keep_aspect) for image in images]
 
 
-def _decode(image: reading.File | np.ndarray, *, size: int, keep_aspect: bool) -> DecodedImage:
-    """Decode one image; one that cannot be used becomes zeros and a reason."""
+def _decode(image: reading.File | np.ndarray, *, sizes: tuple[int, ...], keep_aspect: bool) -> DecodedImage:
+    """Decode one image; the first size decides about duplicates. One that cannot be used becomes zeros and a reason."""
     is_file = isinstance(image, reading.File)
     try:
         grey = reading.grey_inside(image) if is_file else Image.fromarray(image).convert("L")
     except BadInput as error:
-        return _unusable(str(error), size)
-    pixels = reading.square(grey, size=size, keep_aspect=keep_aspect)
+        return _unusable(str(error), sizes)
+    squares = [reading.square(grey, size=size, keep_aspect=keep_aspect) for size in sizes]
     # The fingerprint is taken without padding, in which all images of one shape are alike.
-    unpadded = reading.square(grey, size=FINGERPRINT_SIDE, keep_aspect=False) if keep_aspect else pixels
+    unpadded = reading.square(grey, size=FINGERPRINT_SIDE, keep_aspect=False) if keep_aspect else squares[0]
     if unpadded.min() == unpadded.max():
         where = image.path if is_file else "an image of the archive"
-        return _unusable(f"{where}: found one grey value everywhere, expected an X-ray", size)
+        return _unusable(f"{where}: found one grey value everywhere, expected an X-ray", sizes)
     fingerprint = tuple(duplicates.fingerprint(unpadded).tolist())
-    return DecodedImage(pixels.tobytes(), None, duplicates.digest(pixels), fingerprint)
+    pixels = tuple(square.tobytes() for square in squares)
+    return DecodedImage(pixels, None, duplicates.digest(squares[0]), fingerprint)
 
 
-def _unusable(reason: str, size: int) -> DecodedImage:
-    return DecodedImage(bytes(size * size), reason, "", (0, 0, 0, 0))
+def _unusable(reason: str, sizes: tuple[int, ...]) -> DecodedImage:
+    return DecodedImage(tuple(bytes(size * size) for size in sizes), reason, "", (0, 0, 0, 0))

@@ -59,13 +59,15 @@ def find(table: pd.DataFrame, fingerprints: np.ndarray, *, labels: list[str]) ->
     """Return the rows of `table` that are kept, one for each `digest`, and all pairs of duplicates.
 
     `fingerprints` (N, 4) uint64 are those of the rows. Of several copies the one in an official test set is kept, else
-    in dev, else in train, else the first. A label that only some copies know is taken from them, and one about which
-    they disagree becomes unknown; copies outside an official set do not change the labels of an image in it.
+    in dev, else in train, else the first; one of an `unlabelled` source only if all are. A label that only some copies
+    know is taken from them, and one about which they disagree becomes unknown; copies outside an official set do not
+    change the labels of an image in it.
 
     The pairs have the columns `image`, `other`, `kind` (copy: `image` is dropped; near: both are kept), `bits` (the
     distance), `patients` (same or two), and `disagree` (the labels about which they disagree, joined by |).
     """
     rank = table["split"].map(OFFICIAL.index)
+    rank = rank.mask(table["unlabelled"], -1)
     order = table.assign(rank=rank).sort_values("rank", ascending=False, kind="stable")
     kept = table.loc[order.drop_duplicates("digest").index].sort_index()
     dropped = table[~table.index.isin(kept.index)]

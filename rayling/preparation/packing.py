@@ -1,7 +1,7 @@
-"""From the decoded pixels to what stays: `data/prepared.h5`, and a contact sheet of each split.
+"""From the decoded pixels to what stays: `data/prepared.h5`, `data/pixels/`, and a contact sheet of each split.
 
-`kept` is the table of the images that are not left out. `row` is the place of an image in the file `pixels`, which
-holds N images, uint8 (N, size, size).
+`kept` is the table of the images that are not left out. `row` is the place of an image in a file `pixels`, which holds
+N images, uint8 (N, size, size).
 """
 
 from collections.abc import Iterator
@@ -20,19 +20,32 @@ SHEET_COLUMNS = 10  # images in a row of a contact sheet
 
 
 def write_prepared(
-    path: str | Path, kept: pd.DataFrame, pixels: Path, epoch: np.ndarray, *, data: Data, study: str
+    path: str | Path,
+    kept: pd.DataFrame,
+    pixels: Path,
+    strata: tuple[np.ndarray, np.ndarray],
+    *,
+    data: Data,
+    study: str,
 ) -> None:
-    """Write the kept images, their labels and the balanced `epoch`, row numbers (M,) of train, to `path`."""
-    parts = {split: kept[kept["split"] == split] for split in SPLITS}
-    columns = {split: _columns(part, data.labels) for split, part in parts.items()}
-
-    def images(split: str) -> Iterator[np.ndarray]:
-        return pixel_blocks(pixels, parts[split]["row"].to_numpy(int), data.size)
-
-    about = {"study": study, "names": data.labels, "size": data.size, "moments": prepared.moments(images("train"))}
-    prepared.create(path, columns=columns, rows=epoch, **about)
+    """Write the kept images, their labels and the `strata` of train (`sampling.strata`) to `path`."""
+    columns = {split: _columns(kept[kept["split"] == split], data.labels) for split in SPLITS}
+    about = {"study": study, "names": data.labels, "exclusive": data.exclusive, "size": data.size, "strata": strata}
+    moments = prepared.moments(_images(kept, "train", pixels, data.size))
+    prepared.create(path, columns=columns, moments=moments, **about)
     for split in SPLITS:
-        prepared.fill(path, split, images(split))
+        prepared.fill(path, split, _images(kept, split, pixels, data.size))
+
+
+def write_pixels(path: str | Path, kept: pd.DataFrame, pixels: Path, *, size: int, data: Data) -> None:
+    """Write the kept images at the `size` that a network looks at to `path`; none if the prepared ones have it."""
+    if size == data.size:
+        return prepared.create_no_pixels(path)
+    image_id = {split: kept.loc[kept["split"] == split, "image"] for split in SPLITS}
+    moments = prepared.moments(_images(kept, "train", pixels, size))
+    prepared.create_pixels(path, size=size, image_id=image_id, moments=moments)
+    for split in SPLITS:
+        prepared.fill(path, split, _images(kept, split, pixels, size))
 
 
 def draw_sheets(folder: Path, kept: pd.DataFrame, pixels: Path, *, data: Data, study: str) -> None:
@@ -59,6 +72,10 @@ def pixel_blocks(pixels: Path, rows: np.ndarray, size: int) -> Iterator[np.ndarr
     """
     for first in range(0, len(rows), BLOCK):
         yield np.memmap(pixels, np.uint8, "r").reshape(-1, size, size)[rows[first : first + BLOCK]]
+
+
+def _images(kept: pd.DataFrame, split: str, pixels: Path, size: int) -> Iterator[np.ndarray]:
+    return pixel_blocks(pixels, kept.loc[kept["split"] == split, "row"].to_numpy(int), size)
 
 
 def _columns(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Which labels and rows of train the networks see: hidden labels, and one balanced epoch. No image is copied."""
+"""Which labels of train the networks see, and how many rows of which label an epoch has. No image is copied."""
 
 from collections.abc import Mapping
 
@@ -12,10 +12,10 @@ from rayling.preparation.splits import rarest_label
 def hide_labels(table: pd.DataFrame, *, labels: list[str], fraction: float, seed: int) -> pd.DataFrame:
     """Return `table` without the labels of all train patients but the share `fraction`, as `hidden_patients` chooses.
 
-    Uses the columns `split`, `left_out`, `digest` and `group`, and one per label. Raises `BadInput` if train then has
-    no positives, or no negatives, of a label.
+    Uses the columns `split`, `left_out`, `unlabelled`, `digest` and `group`, and one per label. The share is that of
+    the patients of labelled sources. Raises `BadInput` if train then has no positives, or no negatives, of a label.
     """
-    in_train = (table["left_out"] == "") & (table["split"] == "train")
+    in_train = (table["left_out"] == "") & (table["split"] == "train") & ~table["unlabelled"]
     hidden = hidden_patients(table[in_train], labels=labels, fraction=fraction, seed=seed)
     digests = table.loc[hidden.index[hidden], "digest"]
     # By digest, so that copies, which are left out but listed, do not reveal the labels.
@@ -41,36 +41,32 @@ def hidden_patients(train: pd.DataFrame, *, labels: list[str], fraction: float, 
     return train["group"].map(place >= fraction)
 
 
-def balanced_epoch(
+def strata(
     labels: np.ndarray,
     *,
     names: list[str],
     counts: Mapping[str, int],
     ratios: Mapping[str, float],
-    seed: int,
     labelled_fraction: float = 1.0,
-) -> np.ndarray:
-    """Return the row numbers of one balanced epoch, int64 (M,), sorted.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stratum of each row, int64 (N,), and how many rows of each an epoch has, int64 (S,).
 
     `labels` is (N, K) of 1, 0 or NaN, with the names `names`. `counts` are the rows wanted of a label; `ratios` are the
-    same as a multiple of the rows of the commonest label. A row with several of these labels counts for the rarest
-    alone; a row with none is taken once. Fewer rows than there are come without replacement; for more, all rows repeat
-    equally often, give or take one. If only the share `labelled_fraction` of the labels is known, that share of the
-    `counts` is wanted, so that the mix of labels stays the same. Raises `BadInput` for an unknown name, a label in
-    both, and one without rows.
+    same as a multiple of the rows of the commonest label. Each of these labels has a stratum, in the order of `names`;
+    a row with several of them belongs to the rarest alone. The last stratum is of the rows with none of them, each of
+    which an epoch has once. If only the share `labelled_fraction` of the labels is known, that share of the `counts` is
+    wanted, so that the mix of labels stays the same. Raises `BadInput` for an unknown name, a label in both, and one
+    without rows.
     """
     targets = _targets(labels, names=names, counts=counts, ratios=ratios, labelled_fraction=labelled_fraction)
-    columns = [column for column, name in enumerate(names) if name in targets]
-    rarest = rarest_label(labels[:, columns] == 1)
-    rows = [np.flatnonzero(rarest == -1)]
-    for i, column in enumerate(columns):
-        own, wanted = np.flatnonzero(rarest == i), targets[names[column]]
-        if not len(own):
-            raise BadInput(f"balance: found no row for {names[column]!r}, expected one without a rarer target")
-        # One generator per column, so that another target changes nothing here.
-        rng = np.random.default_rng([seed, column])
-        rows += [np.tile(own, wanted // len(own)), rng.choice(own, wanted % len(own), replace=False)]
-    return np.sort(np.concatenate(rows)).astype(np.int64)
+    balanced = [name for name in names if name in targets]
+    rarest = rarest_label(labels[:, [names.index(name) for name in balanced]] == 1)
+    stratum = np.where(rarest < 0, len(balanced), rarest)
+    rows = np.bincount(stratum, minlength=len(balanced) + 1)
+    for name, count in zip(balanced, rows[:-1], strict=True):
+        if not count:
+            raise BadInput(f"balance: found no row for {name!r}, expected one without a rarer target")
+    return stratum, np.array([*(targets[name] for name in balanced), rows[-1]])
 
 
 def _targets(

@@ -12,9 +12,12 @@ from `params.yaml`. It opens no image. It returns a table with one row per image
 
 The rows are in the order of the dataset's own table, or sorted by path. A reader raises `BadInput` for anything that is
 missing or wrong and names the file and the row.
+
+A source that is marked `unlabelled` is read with no `labels`. A reader that chooses images by their class then takes
+those of `classes`, or all images if there are none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -46,9 +49,12 @@ def read(root: Path, data: Data, *, study: str) -> pd.DataFrame:
 
     `image` becomes the path below `root`. `source` is what the reader gives, or else the folder of the source (the
     study if that is `root` itself). `patient` is unique to a person: with several sources it is `<folder>/<patient>`.
+    Images of an `unlabelled` source (a column of bool) have no label and are for train, whatever split they come with.
     If the labels are `exclusive`, an image that has one has none of the others. Raises `BadInput` as the readers do,
-    for an image in two sources, and for one with two exclusive labels.
+    if all sources are unlabelled, for an image in two sources, and for one with two exclusive labels.
     """
+    if all(source.unlabelled for source in data.sources):
+        raise BadInput(f"data.sources: found unlabelled: true in all {len(data.sources)}, expected one with labels")
     for source in data.sources:
         _refuse_link(root, source.folder)
     parts = [_read_source(root, source, data, study).assign(number=n) for n, source in enumerate(data.sources)]
@@ -87,16 +93,32 @@ def _refuse_link(root: Path, folder: str) -> None:
 
 
 def _read_source(root: Path, source: Source, data: Data, study: str) -> pd.DataFrame:
-    settings = source.model_dump(exclude={"reader", "folder"})
+    settings = source.model_dump(exclude={"reader", "folder", "unlabelled"})
     if source.reader == "covid_chestxray":
         settings["exclusive"] = data.exclusive
-    table = READERS[source.reader](root / source.folder, labels=data.labels, **settings)
+    read = READERS[source.reader]
+    if source.unlabelled:
+        table = _without_labels(read, root / source.folder, data.labels, settings)
+    else:
+        table = read(root / source.folder, labels=data.labels, **settings)
     name = study if source.folder == "." else source.folder
     return table.assign(
         image=[(Path(source.folder) / image).as_posix() for image in table["image"]],
         source=table["source"].replace("", name) if "source" in table else name,
+        unlabelled=source.unlabelled,
         patient=table["patient"] if len(data.sources) == 1 else f"{name}/" + table["patient"],
     )
+
+
+def _without_labels(read: Callable, folder: Path, labels: list[str], settings: dict) -> pd.DataFrame:
+    """Return the table of an unlabelled source: its labels are NaN, its images are for train."""
+    settings |= {"classes": dict.fromkeys(settings["classes"], "")}
+    if "uncertain" in settings:  # a policy by label
+        settings["uncertain"] = {}
+    table = read(folder, labels=[], **settings)
+    if table.empty:
+        raise BadInput(f"{folder}: found no image, expected some: an unlabelled source is of images alone")
+    return table.assign(split="train", **dict.fromkeys(labels, np.float32(np.nan)))
 
 
 def _exclude_others(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:

@@ -22,15 +22,19 @@ MIN_GROUPS = 5  # in the smallest split of a source; sources with fewer are spli
 def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
     """Return `table` with the `split` of every image: train, dev, test or "left out".
 
-    Uses the columns `left_out`, `split` (official or ""), `group`, `source`, `digest` and one per label. An image that
-    would change an official dev or test set is left out; a copy has the split of the image that it repeats. Raises
+    Uses the columns `left_out`, `unlabelled`, `split` (official or ""), `group`, `source`, `digest` and one per label.
+    The split of a group is that of its labelled images; unlabelled ones are in train or left out. An image that would
+    change an official dev or test set is left out too; a copy has the split of the image that it repeats. Raises
     `BadInput` as `by_group` and `refuse_empty` do.
     """
     kept = table[table["left_out"] == ""]
-    split = by_group(kept, labels=data.labels, dev=data.dev, test=data.test, seed=seed)
+    labelled = kept[~kept["unlabelled"]]
+    split = by_group(labelled, labels=data.labels, dev=data.dev, test=data.test, seed=seed)
+    of_group = split[split != LEFT_OUT].groupby(labelled["group"]).first()
+    unlabelled = kept.loc[kept["unlabelled"], "group"].map(of_group).fillna("train")
+    split = pd.concat([split, unlabelled.where(unlabelled == "train", LEFT_OUT)])
     table.loc[kept.index, "split"] = split
     conflict = split[split == LEFT_OUT].index
-    of_group = split.drop(conflict).groupby(kept["group"]).first()
     table.loc[conflict, "left_out"] = "patient or duplicate is in " + kept.loc[conflict, "group"].map(of_group)
     copy = table["left_out"] == "copy"
     of_digest = table[table["left_out"] == ""].set_index("digest")["split"]
@@ -81,9 +85,10 @@ def from_csv(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """Return `table` with the split that the CSV at `path` (columns `image` and `split`) gives to its images.
 
     A blank frees an image, to be split by the shares; an image that is not listed keeps its official split. Raises
-    `BadInput` for an unknown split, an image that the study does not have, and one that its reader leaves out.
+    `BadInput` for an unknown split, an image that the study does not have, one that its reader leaves out, and an
+    unlabelled one in dev or test, unless the column `left_out` calls it a copy.
     """
-    cells = csv_table.read(path, columns=["image", "split"])
+    cells = csv_table.read(path, columns=["image", "split"], optional=["left_out"])
     cells["image"] = csv_table.checked_paths(cells, "image")
     unknown = ~cells["split"].isin([*OFFICIAL, LEFT_OUT])
     csv_table.refuse(cells, unknown, "split", "train, dev, test, left out or blank")
@@ -93,6 +98,12 @@ def from_csv(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if wanted.any():
         row = table[wanted].iloc[0]
         raise BadInput(f"{path}: {row['image']} is {given[wanted].iloc[0]}, expected left out: {row['left_out']}")
+    copies = cells.loc[cells["left_out"] == "copy", "image"]  # of images in dev or test, as `write_csv` lists them
+    scored = table["unlabelled"] & given.isin(["dev", "test"]) & ~table["image"].isin(copies)
+    if scored.any():
+        row = table[scored].iloc[0]
+        found = f"{row['image']} is {given[scored].iloc[0]}"
+        raise BadInput(f"{path}: {found}, expected train or left out: its source is unlabelled")
     split = given.fillna(table["split"])
     left_out = table["left_out"].mask((table["left_out"] == "") & (split == LEFT_OUT), "by the split file")
     return table.assign(split=split.replace(LEFT_OUT, ""), left_out=left_out)

@@ -15,16 +15,33 @@ NETWORKS = ("teacher", "assistant", "student")
 
 
 def summary_sentences(scores: dict[str, dict], latency: dict, export: dict) -> str:
-    """The result in two sentences."""
+    """The result in two sentences, or three for classes that exclude one another."""
     student, teacher = scores["student"], scores["teacher"]
     size = f"{student['parameters']:,} parameters, {export['float32']['bytes'] / 1000:,.0f} kB"
     images = f"{student['images']:,} images of {student['patients']:,} patients"
     times = [f"{latency[name]['p50_ms']:.2f}" for name in ("student", "teacher")]
     return (
         f"The student ({size}) reaches a macro AUROC of {_macro(student['auroc'])} on {images}, the teacher "
-        f"({teacher['parameters']:,} parameters) {_macro(teacher['auroc'])}. "
+        f"({teacher['parameters']:,} parameters) {_macro(teacher['auroc'])}. {_accuracy_sentence(student, teacher)}"
         f"On one thread of a CPU an image takes the student {times[0]} ms and the teacher {times[1]} ms."
     )
+
+
+def _accuracy_sentence(student: dict, teacher: dict) -> str:
+    if not is_exclusive(student):
+        return ""
+    own, teachers, constant = (_accuracy(of, "accuracy") for of in (student, teacher, student["constant"]))
+    answer = student["constant"]["answers"]
+    return f"Its accuracy is {own}, the teacher's {teachers}, that of always answering {answer} {constant}. "
+
+
+def is_exclusive(scores: dict) -> bool:
+    """Whether the scores of a network are of classes that exclude one another."""
+    return "accuracy" in scores
+
+
+def _accuracy(scores: dict, name: str) -> str:
+    return number(scores[name], *(scores.get(f"{name}{end}") for end in ENDS))
 
 
 def data_table(prepare: dict) -> Table:
@@ -52,18 +69,23 @@ def left_out_sentence(prepare: dict) -> str:
 
 def network_table(scores: dict[str, dict], latency: dict, export: dict) -> Table:
     """A row for each network: its scores, size and time per image."""
-    head = ["", "AUROC", "average precision", "F1", "calibration error", "parameters", "multiply-adds", "ms per image"]
+    shown = {name: _scores(scores[name]) for name in NETWORKS}
+    head = ["", *shown["student"], "parameters", "multiply-adds", "ms per image"]
     sizes = {name: [f"{scores[name]['parameters']:,}", f"{scores[name]['macs']:,}"] for name in NETWORKS}
-    rows = [[name, *_scores(scores[name]), *sizes[name], _time(latency[name])] for name in NETWORKS]
-    int8 = [number(export["int8"]["auroc"]), "–", "–", "–", *sizes["student"], _time(latency["student.int8"])]
-    return [head, *rows, ["student in 8 bits", *int8]]
+    rows = [[name, *shown[name].values(), *sizes[name], _time(latency[name])] for name in NETWORKS]
+    int8 = [number(export["int8"]["auroc"]), *["–"] * (len(shown["student"]) - 1)]
+    return [head, *rows, ["student in 8 bits", *int8, *sizes["student"], _time(latency["student.int8"])]]
 
 
-def _scores(scores: dict) -> list[str]:
-    return [
-        *(_macro(scores[key]) for key in ("auroc", "average_precision", "f1")),
-        number(scores["calibration_error"]["macro"]),
-    ]
+def _scores(scores: dict) -> dict[str, str]:
+    """What the table shows of a network's scores, by the names in its head."""
+    names = {"auroc": "AUROC", "average_precision": "average precision", "f1": "F1"}
+    accuracies = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"} if is_exclusive(scores) else {}
+    return {
+        **{name: _macro(scores[key]) for key, name in names.items()},
+        **{name: _accuracy(scores, key) for key, name in accuracies.items()},
+        "calibration error": number(scores["calibration_error"]["macro"]),
+    }
 
 
 def _time(found: dict) -> str:
@@ -79,20 +101,16 @@ def latency_note(latency: dict) -> str:
 
 
 def label_table(scores: dict[str, dict]) -> Table:
-    """A row for each label: the scores of the student, and the AUROC of the teacher."""
+    """A row for each label: the scores of the student with its threshold, if it has one, and the teacher's AUROC."""
     student, teacher = scores["student"], scores["teacher"]
-    head = ["", "AUROC", "AUROC of the teacher", "average precision", "F1", "threshold"]
-    return [head] + [
-        [
-            label,
-            number(student["auroc"]["per_label"][label]),
-            number(teacher["auroc"]["per_label"][label]),
-            number(student["average_precision"]["per_label"][label]),
-            number(student["f1"]["per_label"][label]),
-            number(student["threshold"][label]),
-        ]
-        for label in student["threshold"]
-    ]
+    columns = {
+        "AUROC": student["auroc"]["per_label"],
+        "AUROC of the teacher": teacher["auroc"]["per_label"],
+        "average precision": student["average_precision"]["per_label"],
+        "F1": student["f1"]["per_label"],
+    } | ({} if is_exclusive(student) else {"threshold": student["threshold"]})
+    rows = [[label, *(number(column[label]) for column in columns.values())] for label in student["threshold"]]
+    return [["", *columns], *rows]
 
 
 def control_table(controls: dict) -> Table:
@@ -118,7 +136,15 @@ def _file(found: dict) -> list[str]:
 
 def out_of_distribution_sentence(export: dict) -> str:
     """The share of each kind of images that the out-of-distribution check rejects."""
-    return ", ".join(f"{rate:.1%} of {name.replace('_', ' ')}" for name, rate in export["out_of_distribution"].items())
+    rates = export["out_of_distribution"].items()
+    return ", ".join(f"{_percent(rate)} of {name.replace('_', ' ')}" for name, rate in rates)
+
+
+def _percent(share: float) -> str:
+    """A share in per cent that reads 0 or 100 only if it is."""
+    if 0 < share < 0.0005:
+        return "below 0.1%"
+    return "above 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 
 def ablation_table(path: Path, study: str) -> Table | None:
@@ -158,5 +184,7 @@ def _macro(score: dict) -> str:
 def _signed(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
     if pd.isna(value):
         return "–"
-    interval = "" if pd.isna(low) else f" ({low:+.{digits}f} to {high:+.{digits}f})"
-    return f"{value:+.{digits}f}{interval}"
+    shown = [
+        f"{round(each, digits) + 0.0:+.{digits}f}" for each in (value, low, high) if not pd.isna(each)
+    ]  # no -0.000
+    return shown[0] if len(shown) < 3 else f"{shown[0]} ({shown[1]} to {shown[2]})"

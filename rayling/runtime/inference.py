@@ -22,21 +22,23 @@ def outputs(
     *,
     views: int = 1,
     batch_size: int | None = None,
+    among: np.ndarray | None = None,
     done: np.ndarray | None = None,
     shared: bool = False,
     title: str | None = None,
-) -> Iterator[tuple[slice, torch.Tensor, list[torch.Tensor]]]:
+) -> Iterator[tuple[np.ndarray, torch.Tensor, list[torch.Tensor]]]:
     """Yield the outputs for the first `views` views of each image, batch by batch.
 
-    Each item is (rows, logits (B, V, K), feature maps (B, V, C, g, g) for each level), where `rows` is a slice of row
-    numbers. The network is put into inference mode. With a `title` a terminal shows a progress bar in images. Batches
-    whose rows are all `done` (N,) are skipped. If `shared`, each process computes a part of the rest.
+    Each item is (rows, logits (B, V, K), feature maps (B, V, C, g, g) for each level), where `rows` (B,) are row
+    numbers. Only images `among` (N,), bool, are computed, by default all. The network is put into inference mode. With
+    a `title` a terminal shows a progress bar in images. Batches whose rows are all `done` (N,) are skipped. If
+    `shared`, each process computes a part of the rest.
 
     A batch holds the same rows whatever is done and however many processes there are, so with the same number of
     threads in each process its outputs are the same to the last bit.
     """
     network.eval()
-    remaining = _blocks(batches, batch_size, done)
+    remaining = _blocks(batches, batch_size, among, done)
     remaining = remaining[distributed.rank() :: distributed.world_size()] if shared else remaining
     plan = ((block, np.full(len(block), view)) for block in remaining for view in range(views))
     gathered = prefetch(batches.gather, plan)
@@ -50,13 +52,14 @@ def outputs(
                 bar.update(len(block))
             logits, features = zip(*of_views, strict=True)
             levels = [torch.stack(level, 1) for level in zip(*features, strict=True)]
-            yield slice(block[0], block[-1] + 1), torch.stack(logits, 1), levels
+            yield block, torch.stack(logits, 1), levels
 
 
-def _blocks(batches: Batches, size: int | None, done: np.ndarray | None) -> list[np.ndarray]:
+def _blocks(batches: Batches, size: int | None, among: np.ndarray | None, done: np.ndarray | None) -> list[np.ndarray]:
     """The row numbers of each batch that is not done, `size` of them or as many as `PIXELS` allows."""
     size = size or max(1, PIXELS[batches.device.type] // batches.split.size**2)
-    blocks = [np.arange(first, min(first + size, len(batches))) for first in range(0, len(batches), size)]
+    rows = np.arange(len(batches)) if among is None else np.flatnonzero(among)
+    blocks = [rows[first : first + size] for first in range(0, len(rows), size)]
     return blocks if done is None else [block for block in blocks if not done[block].all()]
 
 

@@ -26,7 +26,8 @@ class Rows:
     def __init__(self, array: np.memmap, *, device: torch.device, room: int, copy: bool | None = None) -> None:
         """`room` is how many bytes may stay in memory for the whole run. If the array fits, it is copied to the device
         (`copy`; by default to a GPU) or used through its memory map (by default on a CPU)."""
-        fits, copy = array.nbytes <= room, device.type != "cpu" if copy is None else copy
+        in_memory = not isinstance(array, np.memmap)
+        fits, copy = in_memory or array.nbytes <= room, device.type != "cpu" if copy is None else copy
         self.array, self.device = np.asarray(array), device
         self.bytes = array.nbytes if fits else 0  # of `room` that it takes
         self.kept = torch.tensor(self.array, device=device) if fits and copy else None
@@ -65,7 +66,7 @@ class Batch(NamedTuple):
     view: np.ndarray  # (B,)
     images: torch.Tensor  # (B, 1, H, H), mean 0 and deviation 1 over train
     labels: torch.Tensor  # (B, K) of 1, 0 and NaN
-    teacher: Outputs | None  # cached outputs of these views: logits (B, K), feature maps (B, C, g, g)
+    teacher: Outputs | None  # cached outputs: logits (B, K), feature maps (B, C, g, g)
 
 
 class Batches:
@@ -80,14 +81,16 @@ class Batches:
         views: Mapping[str, float] = MappingProxyType({}),
         seed: int = 0,
         count: int = 1,
+        pixels: str | Path | None = None,
     ) -> None:
-        """Map `split` of the prepared file. `views` are the amounts of `augmentation.apply`, `seed` is that of the
-        views, `count` is how many views of an image a dump holds. Without `views` there is only view 0."""
-        self.split, self.device = prepared.read(path, split), device
+        """Map `split` of the prepared file, with the `pixels` of a network that takes another size (`prepared.read`).
+        `views` are the amounts of `augmentation.apply`, `seed` is that of the views, `count` is how many views of an
+        image a dump holds. Without `views` there is only view 0."""
+        self.split, self.device = prepared.read(path, split, pixels), device
         self.amounts, self.recipe = dict(views), {"seed": seed, "count": count, **views}
         self.memory = hardware.memory_budget(device)
         self.pixels = self._rows(self.split.images)
-        self.teacher = []
+        self.teacher, self.outputs_each = [], 0
 
     def __len__(self) -> int:
         return len(self.split.labels)
@@ -95,9 +98,11 @@ class Batches:
     def with_teacher(self, outputs: Sequence[np.ndarray]) -> "Batches":
         """The same batches with the cached outputs of a teacher beside each image.
 
-        `outputs` are logits (N, V, K) and the feature maps (N, V, C, g, g) of each level; none for an empty dump.
+        `outputs` are logits (N, V, K) and the feature maps (N, V, C, g, g) of each level; none for an empty dump. V is
+        the number of cached views, or 1 for outputs that stand for every view of their image.
         """
         batches = copy(self)
+        batches.outputs_each = outputs[0].shape[1] if len(outputs) else 0
         batches.teacher = [batches._rows(array.reshape(-1, *array.shape[2:])) for array in outputs]  # (N·V, ...)
         return batches
 
@@ -114,7 +119,7 @@ class Batches:
     def gather(self, shown: tuple[np.ndarray, np.ndarray]) -> tuple:
         """What the batch of these rows (B,) in these views (B,) needs, on the host: work for another thread."""
         rows, view = shown
-        places = rows * self.recipe["count"] + view
+        places = rows * self.outputs_each + (view if self.outputs_each > 1 else 0)
         teacher = [array.gather(places) for array in self.teacher]
         return rows, view, self.split.labels[rows], self.pixels.gather(rows), teacher
 

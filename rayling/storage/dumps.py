@@ -105,7 +105,7 @@ class Dump:
     @property
     def empty(self) -> bool:
         """Whether it has no outputs, so that a student learns from the labels alone."""
-        return not self.levels
+        return not self.recipe["count"]
 
     def at(self, rows: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]] | None:
         """Logits (B, K) and feature maps (B, C, g, g) of each level for rows (B,) in views (B,); None if empty."""
@@ -161,19 +161,24 @@ class DumpWriter:
             if self.complete:  # also where the network failed, or the user has stopped it
                 self._mark_done()
 
-    def put(self, rows: slice, logits: np.ndarray, features: list[np.ndarray]) -> None:
-        """Write outputs for all views of some rows: logits (B, V, K), feature maps (B, V, C, g, g) of each level."""
+    def put(self, rows: np.ndarray, logits: np.ndarray, features: list[np.ndarray]) -> None:
+        """Write outputs for all views of the `rows` (B,), in ascending order: logits (B, V, K), feature maps
+        (B, V, C, g, g) of each level."""
         self.complete = False
         for name, values in zip(["logits", *self.levels], [logits, *features], strict=True):
-            self.writer.put(name, rows.start, values)
+            self._put(name, rows, values)
             self.written += values.nbytes
         self.pending.append(rows)
         if self.written - self.synced > SYNC_BYTES or time.monotonic() - self.synced_at > SYNC_SECONDS:
             self._mark_done()
         self.complete = True
 
+    def _put(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
+        for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):  # of consecutive rows
+            self.writer.put(name, int(rows[run[0]]), values[run[0] : run[-1] + 1])
+
     def _mark_done(self) -> None:
         self.writer.sync()  # first: after a loss of power no image may be done whose outputs are not there
         for rows in self.pending:
-            self.writer.put("done", rows.start, np.ones(rows.stop - rows.start, bool))
+            self._put("done", rows, np.ones(len(rows), bool))
         self.pending, self.synced, self.synced_at = [], self.written, time.monotonic()

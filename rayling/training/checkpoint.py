@@ -89,7 +89,9 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _plain(value: np.ndarray | BaseModel) -> list | dict:
+def _plain(value: np.ndarray | BaseModel | SimpleNamespace) -> list | dict:
+    if isinstance(value, SimpleNamespace):
+        return vars(value)
     return value.model_dump() if isinstance(value, BaseModel) else value.tolist()
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from rayling.common.errors import BadInput
+from rayling.networks.architectures import Backbone
 from rayling.networks.feature_maps import Outputs
 from rayling.runtime import distributed, hardware
 from rayling.runtime.loader import Batch
@@ -33,16 +34,30 @@ class Optimisation:
         precision: str = "float32",
         channels_last: bool = True,
         compile: bool = False,
+        backbone_lr: float = 1.0,
+        warmup: float = 0.0,
+        frozen_batch_norm: bool = False,
     ) -> None:
-        """`schedule` is `constant` or a `cosine` from `lr` to zero over `steps`; `precision` is that of
-        `hardware.dtype`; `channels_last` is the memory layout of images and weights; `compile` is torch.compile."""
+        """`schedule` is `constant` or a `cosine` from `lr` to zero over `steps`, after a linear rise over the share
+        `warmup` of them; `precision` is that of `hardware.dtype`; `channels_last` is the memory layout of images and
+        weights; `compile` is torch.compile. `backbone_lr` is the learning rate of all but a backbone's last layer, as a
+        share of `lr`. With `frozen_batch_norm` batch norm keeps its means and variances."""
         network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
         self.forward, self.loss, self.device = distributed.data_parallel(network), loss, device
         self.forward = torch.compile(self.forward) if compile else self.forward
         self.dtype = hardware.dtype(precision, device)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr, weight_decay=weight_decay, fused=True)
-        factor = cosine(steps) if schedule == "cosine" else lambda _: 1.0
+        self.network, self.frozen_batch_norm = network, frozen_batch_norm
+        groups = network.parameters() if backbone_lr == 1 else parameter_groups(network, lr, backbone_lr)
+        self.optimizer = torch.optim.Adam(groups, lr, weight_decay=weight_decay, fused=True)
+        factor = warmed_up(cosine(steps) if schedule == "cosine" else lambda _: 1.0, steps=warmup * steps)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
+
+    def train_mode(self) -> None:
+        """Put the network into training mode, but for a batch norm that is frozen."""
+        self.network.train()
+        for module in self.network.modules() if self.frozen_batch_norm else ():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
     def step(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step. Returns the loss and its parts before the step: scalars by name, on the device.
@@ -71,6 +86,19 @@ class Optimisation:
 def cosine(steps: int) -> Callable[[int], float]:
     """The factor of the learning rate at each step: from one to zero along half a cosine."""
     return lambda step: (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def warmed_up(factor: Callable[[int], float], *, steps: float) -> Callable[[int], float]:
+    """The `factor` of the learning rate after a linear rise from near zero over the first `steps`."""
+    return lambda step: factor(step) * min(1.0, (step + 1) / max(1.0, steps))
+
+
+def parameter_groups(network: nn.Module, lr: float, share: float) -> list[dict]:
+    """The parameters of the backbones' last layers with the learning rate `lr`, all others with a `share` of it."""
+    backbones = [module for module in network.modules() if isinstance(module, Backbone)]
+    last = [weight for backbone in backbones for weight in backbone.classifier.parameters()]
+    others = [weight for weight in network.parameters() if all(weight is not one for one in last)]
+    return [{"params": last, "lr": lr}, {"params": others, "lr": share * lr}]
 
 
 class FiniteCheck:

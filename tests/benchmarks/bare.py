@@ -26,7 +26,7 @@ def seconds(name: str) -> float:
     train, dev = (prepared.read(PREPARED, split) for split in ("train", "dev"))
     settings = {"teacher": p.teacher, "assistant": p.assistant}.get(name, p.student)
     backbones = {"teacher": p.teacher.backbones, "assistant": [p.assistant.backbone]}.get(name, [None])
-    steps = settings.epochs * (len(train.rows) // settings.batch_size)
+    steps = settings.epochs * (int(train.wanted.sum()) // settings.batch_size)
     images = settings.epochs * len(dev.labels) + (p.cached_views * len(train.labels) if backbones[0] else 0)
     shape = {"outputs": len(train.names), "size": train.size, **p.features.model_dump()}
     shape |= {"levels": []} if name == "teacher" else {}  # the teacher trains without feature maps
@@ -48,7 +48,7 @@ def passes(
     """
     device = hardware.start(0)
     shape = {"outputs": outputs, "grid": grid}
-    network = Backbone(backbone, levels=levels, **shape) if backbone else Student(**shape)
+    network = Backbone(backbone, levels=levels, **shape) if backbone else Student(**shape, head=1)
     network = network.to(device, memory_format=torch.channels_last)
     batch = max(1, inference.PIXELS[device.type] // size**2)
     images = torch.randn(max(batch, batch_size), 1, size, size, device=device)

@@ -9,14 +9,15 @@ from torch import nn
 from rayling.distillation import losses
 from rayling.distillation.distil import distil
 from rayling.distillation.losses import mean_over_levels, soft_bce, weighted_sum
+from rayling.dumping import fill
+from rayling.dumping.fill import Part
 from rayling.networks.architectures import Backbone, Ensemble, Student
 from rayling.networks.feature_maps import Outputs
 from rayling.runtime import hardware, inference
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps, prepared
-from rayling.training import loop
-from rayling.training.hard_loss import hard_bce
-from stages import dump
+from rayling.training.epochs import shuffled
+from rayling.training.hard_loss import mean_loss
 
 LABELS, GRID, VIEWS, BATCH, DIRECTIONS = 14, 4, 2, 32, 8
 AMOUNTS = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
@@ -40,8 +41,8 @@ class Case:
     def dump(self) -> None:
         """Dump the teacher as stages/dump.py does."""
         path = self.folder / "teacher.h5"
-        dumps.create(path, network="teacher", **dump.layout(self.teacher, self.train, grid=GRID))
-        dump.fill(path, self.teacher, self.train)
+        dumps.create(path, network="teacher", **fill.layout(self.teacher, self.train, grid=GRID))
+        fill.fill(path, [Part(np.ones(len(self.train), bool), self.teacher)], self.train)
 
     def forward(self) -> None:
         """The teacher's bare forward passes over the images of the dump, in the same batches, already on the device."""
@@ -64,6 +65,7 @@ def epoch(case: Case, dump: str) -> None:
         dev=case.dev,
         loss=lambda outputs, batch: student_loss(outputs, batch.labels, batch.teacher),
         title="student",
+        lesson="cached_views",
         precision="auto",
         **TRAINING,
     )
@@ -79,7 +81,7 @@ def online(case: Case, *, plain: bool) -> None:
     student, teacher = (network.to(memory_format=layout) for network in (new_student(case), case.teacher))
     optimizer = torch.optim.Adam(student.parameters(), TRAINING["lr"], weight_decay=TRAINING["weight_decay"])
     dtype = torch.float32 if plain else hardware.dtype("auto", case.device)
-    for rows in loop.shuffled(len(case.train), len(case.train) // BATCH, seed=0, epoch=0):
+    for rows in shuffled(len(case.train), len(case.train) // BATCH, seed=0, epoch=0):
         batch = case.train.batch(rows)
         with torch.autocast(case.device.type, dtype, enabled=not plain):
             with torch.no_grad():
@@ -98,7 +100,7 @@ def student_loss(
     student: Outputs, labels: torch.Tensor, teacher: Outputs | None
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The loss of stages/train_student.py."""
-    parts = {"hard": hard_bce(logits=student.logits, labels=labels)}
+    parts = {"hard": mean_loss("bce", logits=student.logits, labels=labels)}
     if teacher is not None:
         parts["soft"] = soft_bce(student=student.logits, teacher=teacher.logits, temperature=20, softening="sigmoid")
         parts["feature"] = mean_over_levels(distance, student=student.features, teacher=teacher.features)
@@ -113,22 +115,22 @@ def distance(**maps: torch.Tensor) -> torch.Tensor:
 
 def new_student(case: Case) -> nn.Module:
     """A student with new random weights, in the layout of `weights.build`."""
-    return Student(outputs=LABELS, grid=GRID).to(case.device, memory_format=torch.channels_last)
+    return Student(outputs=LABELS, grid=GRID, head=1).to(case.device, memory_format=torch.channels_last)
 
 
-def make_data(path: Path, *, size: int, count: int, rows: np.ndarray | None = None, filled: bool = True) -> None:
+def make_data(path: Path, *, size: int, count: int, epoch: int | None = None, filled: bool = True) -> None:
     """Write a prepared file of `count` train images and 32 images each in dev and test.
 
-    Unless `filled`, its images are black and take no space on the disk. `rows` are those of an epoch, by default all.
+    Unless `filled`, its images are black and take no space on the disk. `epoch` is its number of rows, by default all.
     """
     rng, columns = np.random.default_rng(0), {}
     for split, images in {"train": count, "dev": 32, "test": 32}.items():
         ids = np.char.add(f"{split}/patient00000/study1/view1_frontal_", np.arange(images).astype(str))
         labels = rng.integers(0, 2, (images, LABELS))
         columns[split] = {"labels": labels, "image_id": ids, "patient_id": ids, "source": ["chexpert"] * images}
-    names, rows = [f"label {n}" for n in range(LABELS)], np.arange(count) if rows is None else rows
-    about = {"study": "bench", "names": names, "size": size, "columns": columns, "rows": rows}
-    prepared.create(path, **about, moments=(0.5, 0.25))
+    names = [f"label {n}" for n in range(LABELS)]
+    about = {"study": "bench", "names": names, "exclusive": False, "size": size, "columns": columns}
+    prepared.create(path, **about, strata=(np.zeros(count), [epoch or count]), moments=(0.5, 0.25))
     for split in prepared.SPLITS if filled else ():
         images = len(columns[split]["labels"])
         prepared.fill(path, split, (rng.integers(0, 256, (1, size, size), np.uint8) for _ in range(images)))

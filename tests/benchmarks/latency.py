@@ -29,6 +29,7 @@ from stages.latency import measure
 from tests.benchmarks.ratio import in_turn, line
 
 SIZE, LABELS, IMAGES = 224, 14, 1000
+HEAD = 4  # the student's linear layer sees averages over so many cells each way
 BOTH = ["efficientnet_b6", "efficientnet_b7"]
 LARGE = {"EfficientNet-B6 + B7": (BOTH, "≥ 100"), "DenseNet-121": (["densenet121"], "≥ 10")}
 
@@ -54,7 +55,8 @@ def export(path: Path, backbones: list[str]) -> Path:
     """Export a network with random weights, a student if there are no `backbones`."""
     names = [f"label {n}" for n in range(LABELS)]
     about = {"network": "x", "backbones": backbones, "labels": names, "size": SIZE, "mean": 0.5, "std": 0.25}
-    header = weights.Header(**about, study="bench")
+    about |= {"frozen": [False] * len(backbones), "head": 0 if backbones else HEAD}
+    header = weights.Header(**about, study="bench", exclusive=False, pretrained=False)
     network = weights.build(header)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

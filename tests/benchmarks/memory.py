@@ -36,8 +36,7 @@ def peak(count: int) -> int:
 
 def lay_out(folder: Path, count: int) -> None:
     """Write black images of 64 px and a finished dump with the channels of DenseNet-121."""
-    rows = np.random.default_rng(0).integers(count, size=4096)
-    make_data(folder / "prepared.h5", size=64, count=count, rows=rows, filled=False)
+    make_data(folder / "prepared.h5", size=64, count=count, epoch=4096, filled=False)
     train, recipe = prepared.read(folder / "prepared.h5", "train"), {"seed": 0, "count": 1, **AMOUNTS}
     about = {"names": train.names, "image_id": train.image_id, "recipe": recipe, "grid": GRID}
     dumps.create(folder / "teacher.h5", network="teacher", **about, channels=(256, 512, 1024))

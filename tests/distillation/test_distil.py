@@ -16,7 +16,7 @@ from rayling.runtime import inference
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
 from rayling.storage.dumps import DumpWriter
-from rayling.training.hard_loss import hard_bce
+from rayling.training.hard_loss import mean_loss
 from tests.toy import CPU, SETTINGS, VIEWS, Linear, batches, dev_auroc, student, trained
 
 WITHOUT_LABELS = {"hard": 0.0, "soft": 1.0, "feature": 1.0}
@@ -52,15 +52,16 @@ def distilled(data, dump: Path, *, network=None, weights=WITHOUT_LABELS, **chang
         return losses.sliced_wasserstein(**maps, directions=losses.unit_directions(8, 4))
 
     def loss(outputs, batch):
-        parts = {"hard": hard_bce(logits=outputs.logits, labels=batch.labels)}
+        parts = {"hard": mean_loss("bce", logits=outputs.logits, labels=batch.labels)}
         if batch.teacher is not None:
             soften = {"temperature": 20, "softening": "sigmoid"}
             parts["soft"] = soft_bce(student=outputs.logits, teacher=batch.teacher.logits, **soften)
+        if batch.teacher is not None and batch.teacher.features:
             maps = {"student": outputs.features, "teacher": batch.teacher.features}
             parts["feature"] = mean_over_levels(sliced_wasserstein, **maps)
         return weighted_sum(parts, weights), parts
 
-    settings = SETTINGS | {"seed": 0} | changed
+    settings = SETTINGS | {"seed": 0, "lesson": "cached_views"} | changed
     return distil(network or Linear(), dump=str(dump), **data, loss=loss, **settings)
 
 
@@ -83,6 +84,23 @@ def test_a_student_learns_from_the_teacher_without_any_label(data, tmp_path):
     history = distilled(data, dump, network=network, epochs=6, weights=WITHOUT_LABELS)
     assert history["soft"].iloc[-1] < 0.5 * history["soft"].iloc[0]
     assert dev_auroc(network, data) > max(0.9, before)
+
+
+def test_in_any_view_the_mean_of_the_cached_logits_stands_for_views_without_end(data, tmp_path, monkeypatch):
+    teacher, _ = trained(data, network=Linear())
+    dump, received, deliver = dump_of(teacher, data["train"], tmp_path / "teacher.h5"), [], Batches.deliver
+
+    def watched(batches, gathered):
+        received.append(deliver(batches, gathered))
+        return received[-1]
+
+    monkeypatch.setattr(Batches, "deliver", watched)
+    distilled(data, dump, epochs=5, lesson="any_view")
+    of_train = [batch for batch in received if batch.teacher]
+    assert sorted({int(view) for batch in of_train for view in batch.view}) == [0, 1, 2, 3, 4]  # of three cached ones
+    means = torch.from_numpy(np.asarray(dumps.Dump(dump).logits).mean(1))
+    for batch in of_train:
+        assert torch.allclose(batch.teacher.logits, means[batch.rows], atol=1e-6) and not batch.teacher.features
 
 
 def test_from_the_empty_dump_the_student_learns_from_labels_alone(data, tmp_path):

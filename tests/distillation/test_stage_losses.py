@@ -17,7 +17,7 @@ from rayling.distillation.losses import (
 from rayling.networks.feature_maps import Outputs
 from rayling.runtime.loader import Batch
 from rayling.storage import dumps, prepared
-from rayling.training.hard_loss import hard_bce
+from rayling.training.hard_loss import mean_loss
 from stages import train_assistant, train_student
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,8 @@ def loss_of(halves, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/dumps").mkdir(parents=True)
     halves.rename(tmp_path / "data/prepared.h5")
+    (tmp_path / "data/pixels").mkdir()
+    prepared.create_no_pixels("data/pixels/assistant.h5")
     train = prepared.read("data/prepared.h5", "train")
     dumps.create("data/dumps/labels.h5", names=train.names, image_id=train.image_id)
 
@@ -82,7 +84,7 @@ def check(loss, outputs: Outputs, batch: Batch, distance) -> None:
     torch.manual_seed(5)
     total, parts = loss(outputs, batch)
     torch.manual_seed(5)
-    hard = hard_bce(logits=outputs.logits, labels=batch.labels).item()
+    hard = mean_loss("bce", logits=outputs.logits, labels=batch.labels).item()
     soft = soft_bce(student=outputs.logits, teacher=batch.teacher.logits, temperature=7, softening="sigmoid").item()
     levels = zip(outputs.features, batch.teacher.features, strict=True)
     feature = np.mean([distance(student=s, teacher=t).item() for s, t in levels])

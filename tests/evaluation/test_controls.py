@@ -12,7 +12,7 @@ import yaml
 from safetensors.numpy import load_file
 
 from rayling.common.atomic import write_json
-from rayling.evaluation import auroc, control_models, control_remarks, metrics
+from rayling.evaluation import auroc, calibration, control_models, control_remarks, metrics, results
 from rayling.runtime.loader import Batches
 from rayling.storage import prepared
 from stages import controls, train_controls, train_teacher
@@ -28,19 +28,19 @@ NAMES = ["ring", "spot"]
 def write_images(pack):
     """A function that writes images: is the border bright (`ring`), is the middle (`spot`); source b is darker."""
 
-    def write(*, sources=False, ring=(0, 1)):
+    def write(*, sources=False, ring=(0, 1), exclusive=False):
         generator = np.random.default_rng(3)
         images, labels, where = {}, {}, {}
         for split, count in COUNTS.items():
             labels[split] = generator.choice(ring, (count, 2)).astype(np.float32)
-            labels[split][:, 1] = np.arange(count) % 2
+            labels[split][:, 1] = 1 - labels[split][:, 0] if exclusive else np.arange(count) % 2
             dark = np.arange(count) // 2 % 2
             grey = generator.integers(60, 120, (count, SIZE, SIZE)) - (50 * dark[:, None, None] if sources else 0)
             grey[:, 10:22, 10:22] += 100 * labels[split][:, 1, None, None].astype(int)
             grey[:, :4, :] += 100 * labels[split][:, 0, None, None].astype(int)
             images[split] = grey.astype(np.uint8)
             where[split] = np.where(dark, "b", "a")
-        return pack(images, labels, names=NAMES, sources=where if sources else None)
+        return pack(images, labels, names=NAMES, sources=where if sources else None, exclusive=exclusive)
 
     return write
 
@@ -50,15 +50,16 @@ def study(write_images, tmp_path, monkeypatch):
     """A function that runs both stages beside three networks that are right except for some noise."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*, from_one=None, **kind):
+    def run(*, from_one=None, learn_from="assistant", **kind):
         Path("data").mkdir(exist_ok=True)
         write_images(**kind).replace("data/prepared.h5")
-        content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | {"learn_from": learn_from}
         content["studies"]["phantom"]["student"] |= {name: SETTINGS[name] for name in ("epochs", "batch_size")}
         Path("params.yaml").write_text(yaml.safe_dump(content))
         dev, test = (prepared.read("data/prepared.h5", split) for split in ("dev", "test"))
         for name, noise in {"teacher": 0.1, "assistant": 0.2, "student": 0.4}.items():
             write_json(f"metrics/{name}.json", controls.scored(dev, test, noisy(dev, noise), noisy(test, noise)))
+        results.write_predictions("data/predictions/student.csv", test, noisy(test, 0.4))
         write_json("metrics/prepare.json", {"from_one_source": from_one or {}})
         train_controls.main()
         controls.main()
@@ -76,7 +77,8 @@ def noisy(split, noise):
 def train(path, *, wrap=None, **changed):
     """The logits (N, 2) of a control on test, and the labels there."""
     data = {split: Batches(path, split, device=torch.device("cpu"), views=VIEWS) for split in COUNTS}
-    logits = train_controls.train("tiny", data, wrap=wrap, unfinished=None, **SETTINGS | changed)
+    settings = {"head": 1, "hard": "bce", "unfinished": None} | SETTINGS | changed
+    logits = train_controls.train("tiny", data, wrap=wrap, **settings)
     assert logits["tiny/dev"].shape == (COUNTS["dev"], 2)
     return logits["tiny/test"], data["test"].split.labels
 
@@ -141,7 +143,7 @@ def test_a_study_of_one_source_has_no_probe_and_the_border_has_a_score_for_each_
     assert "'ring'" in found["remark"][0] and "'spot'" not in found["remark"][0]
     assert "only one source" in found["remark"][1]
     printed = capsys.readouterr().out
-    assert all(f"controls: {line}\n" in printed for line in found["remark"])
+    assert all(f"controls: {line}\n" in printed for line in [*found["remark"], found["distillation"]["remark"]])
 
 
 def test_the_probe_learns_the_source_and_the_table_has_all_scores(study):
@@ -154,6 +156,35 @@ def test_the_probe_learns_the_source_and_the_table_has_all_scores(study):
     assert found["f1"]["constant"] == student["constant"]["f1"]["macro"]
     assert found["average_precision"]["constant"] == student["constant"]["average_precision"]["macro"]
     assert "'ring' (positive only in a)" in found["remark"][1]
+
+
+def test_the_student_is_compared_with_the_same_network_alone(study):
+    found = study()["distillation"]
+    test, logits = prepared.read("data/prepared.h5", "test"), load_file("data/controls.safetensors")
+    assert found["auroc"]["alone"] == pytest.approx(auroc.macro(test.labels, logits["alone/test"]), abs=1e-4)
+    student = json.loads(Path("metrics/student.json").read_text())["auroc"]["macro"]
+    assert found["auroc"]["taught"] == pytest.approx(student, abs=1e-5)
+    # the stand-in for the student is right except for much noise; alone, the task is easy
+    assert found["verdict"] == "worse" and found["auroc"]["gain_high"] < 0 and "accuracy" not in found
+    assert "learned from the assistant" in found["remark"]
+
+
+def test_a_student_of_labels_is_told_apart_from_one_that_was_taught(study):
+    found = study(learn_from="labels")["distillation"]
+    assert found["verdict"] == "not taught" and "learned from the labels alone" in found["remark"]
+
+
+def test_exclusive_classes_are_controlled_by_the_most_probable_class(study):
+    found = study(exclusive=True, sources=True)
+    gain = found["distillation"]["accuracy"]
+    test, dev = (prepared.read("data/prepared.h5", split) for split in ("test", "dev"))
+    logits = load_file("data/controls.safetensors")
+    alone = calibration.choose(NAMES, dev.labels, logits["alone/dev"], exclusive=True)
+    right = alone.probabilities(logits["alone/test"]).argmax(axis=1) == test.labels.argmax(axis=1)
+    taught = noisy(test, 0.4).argmax(axis=1) == test.labels.argmax(axis=1)
+    assert gain["alone"] == pytest.approx(right.mean()) and gain["taught"] == pytest.approx(taught.mean(), abs=0.01)
+    assert gain["gain"] == pytest.approx(gain["taught"] - gain["alone"], abs=1e-5)
+    assert found["source_probe"]["auroc"]["probe"] > 0.95  # whose labels, the sources, are not exclusive
 
 
 def test_the_same_settings_give_the_same_bytes_whatever_the_students_seed(study):
@@ -188,7 +219,7 @@ def test_thresholds_and_the_constant_answer_come_from_dev_and_the_shares_of_the_
 )
 def test_training_on_hard_labels_never_sees_an_image_without_one(write_images, tmp_path, monkeypatch, run, written):
     monkeypatch.chdir(tmp_path)
-    Path("data").mkdir()
+    Path("data/pixels").mkdir(parents=True)
     write_images().replace("data/prepared.h5")
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     small = {"epochs": 1, "batch_size": 48}
@@ -197,6 +228,7 @@ def test_training_on_hard_labels_never_sees_an_image_without_one(write_images, t
     Path("params.yaml").write_text(yaml.safe_dump(content))
     with h5py.File("data/prepared.h5", "r+") as file:
         file["train/labels"][10:] = np.nan
+    prepared.create_no_pixels("data/pixels/teacher.h5")
     files = []
     for noise in (0, 1):
         with h5py.File("data/prepared.h5", "r+") as file:
@@ -220,7 +252,9 @@ def test_the_source_alone_predicts_the_prevalence_of_its_train_images():
     def split(labels, source):
         empty = np.zeros(len(source))
         array = np.array(labels, np.float32)
-        return prepared.Split(empty, array, empty, empty, np.array(source), empty, NAMES, 0.5, 0.5, "tiny")
+        about = dict.fromkeys(("images", "image_id", "patient_id", "stratum", "wanted"), empty)
+        about |= {"names": NAMES, "exclusive": True, "mean": 0.5, "std": 0.5, "study": "tiny"}
+        return prepared.Split(labels=array, source=np.array(source), **about)
 
     nan = np.nan
     train = split([[1, nan], [0, nan], [1, 1], [nan, 1], [nan, 0], [1, 0]], ["a", "a", "b", "b", "b", "b"])
@@ -229,6 +263,7 @@ def test_the_source_alone_predicts_the_prevalence_of_its_train_images():
     assert control_models.source_prevalence(train, test).tolist() == [[1, 0.5], [0.5, 0.5], [0.75, 0.5]]
     relabelled = control_models.source_labels(test, control_models.source_names(train))
     assert relabelled.labels.tolist() == [[0, 1], [1, 0], [0, 0]] and relabelled.names == ["a", "b"]
+    assert not relabelled.exclusive
 
 
 def test_the_lower_bound_of_a_single_label_is_that_of_the_macro_score(write_images):

@@ -70,7 +70,18 @@ def test_reliability_is_deterministic_and_shows_the_uncalibrated(tmp_path, split
 
 
 def test_cooccurrence_is_deterministic(tmp_path, split):
-    check(tmp_path, figures.cooccurrence, **split, thresholds=np.full(LABELS, 0.5))
+    split["decided"] = split.pop("probabilities") > 0.5
+    check(tmp_path, figures.cooccurrence, **split)
+
+
+def test_confusion_is_deterministic_and_shows_the_answers(tmp_path):
+    names, labels = ["Normal", "Bacterial", "Viral", "never in test"], np.eye(4)[[0, 0, 0, 1, 1, 2]]
+    answers = np.eye(4)[[0, 0, 1, 1, 3, 2]] == 1
+    of_test = {"names": names, "labels": labels, "title": "student"}
+    pictures = [
+        np.asarray(check(tmp_path, figures.confusion, **of_test, decided=decided)) for decided in (answers, labels == 1)
+    ]
+    assert (pictures[0] != pictures[1]).any()
 
 
 def test_contact_sheet_is_deterministic_and_grey(tmp_path):

@@ -5,7 +5,15 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from rayling.common.atomic import write_json
 from rayling.evaluation import auroc, bootstrap, metrics
@@ -35,7 +43,7 @@ def scores_of(labels, probabilities, patients=None, seed=0, **changes):
         "probabilities": probabilities,
         "uncalibrated": probabilities,
         "thresholds": metrics.thresholds(labels, probabilities),
-        "constant": metrics.constant_answer(labels),
+        "constant": metrics.constant_answer(labels, exclusive=False),
         "patients": np.arange(len(labels)).astype(str) if patients is None else patients,
         "seed": seed,
     }
@@ -91,7 +99,7 @@ def test_scores_are_scikit_learns_where_all_is_known(rng):
     labels, probabilities = split(rng)
     found = scores_of(labels, probabilities)
     decided = probabilities >= metrics.thresholds(labels, probabilities)
-    answer = np.tile(metrics.constant_answer(labels), (len(labels), 1))
+    answer = np.tile(metrics.constant_answer(labels, exclusive=False), (len(labels), 1))
     for average in ("micro", "macro", "weighted", "samples"):
         for scores, of in [(found, decided), (found["constant"], answer)]:
             expected = precision_recall_fscore_support(labels, of, average=average, zero_division=0)[:3]
@@ -181,7 +189,7 @@ def test_no_constant_answer_beats_the_constant_answer(rng):
         return metrics.averages(*metrics.counts(labels, np.array(answer)))["f1"]["micro"]
 
     best = max(micro(answer) for answer in itertools.product([False, True], repeat=4))
-    assert micro(metrics.constant_answer(labels)) == best
+    assert micro(metrics.constant_answer(labels, exclusive=False)) == best
 
 
 def test_the_scores_hold_those_of_the_constant_answer(rng):
@@ -253,11 +261,91 @@ def test_cooccurrence_has_recall_on_its_diagonal(rng):
     assert shares[0, 1] == pytest.approx(decided[both_known, 1].mean())
 
 
-def test_cooccurrence_of_exclusive_classes_is_the_confusion_matrix():
-    true, answered = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 2, 0])
-    shares = metrics.cooccurrence(np.eye(3)[true], np.eye(3)[answered] == 1)
-    np.testing.assert_array_equal(shares[:3], [[0.5, 0.5, 0], [0, 1, 0], [0.5, 0, 0.5]])
-    assert np.isnan(shares[3]).all()  # no image is without a class
+# classes that exclude one another
+
+
+def classes(rng, images=200, unknown=0.0, none=0.0):
+    """Labels (N, 4) of one class each, some unknown or of no class; probabilities (N, 4), and the true classes (N,)."""
+    true = rng.choice(4, size=images, p=[0.5, 0.3, 0.05, 0.15])
+    labels = np.eye(4, dtype=np.float32)[true]
+    drawn = np.exp(rng.normal(size=labels.shape) + 1.5 * labels)
+    labels[rng.random(images) < none] = 0
+    labels[rng.random(images) < unknown] = np.nan
+    return labels, drawn / drawn.sum(axis=1, keepdims=True), true
+
+
+def class_scores(labels, probabilities, **changes):
+    """All scores of exclusive classes."""
+    constant = metrics.constant_answer(labels, exclusive=True)
+    return scores_of(labels, probabilities, **{"thresholds": None, "constant": constant} | changes)
+
+
+def test_the_scores_of_exclusive_classes_are_scikit_learns_for_the_most_probable_class(rng):
+    labels, probabilities, true = classes(rng)
+    answered, found = probabilities.argmax(axis=1), class_scores(labels, probabilities)
+    assert found["accuracy"] == pytest.approx(accuracy_score(true, answered))
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(true, answered))
+    assert found["f1"]["macro"] == pytest.approx(f1_score(true, answered, average="macro"))
+    matrix = [list(row.values()) for row in found["confusion"].values()]
+    np.testing.assert_array_equal(matrix, confusion_matrix(true, answered))
+    assert list(found["confusion"]) == list(found["confusion"]["mass"]) == NAMES
+    assert found["threshold"] == dict.fromkeys(NAMES)
+    assert found["auroc"]["macro"] == pytest.approx(roc_auc_score(true, probabilities, multi_class="ovr"))
+
+
+def test_a_row_without_a_known_class_counts_in_no_accuracy(rng):
+    labels, probabilities, true = classes(rng, unknown=0.2, none=0.1)
+    there, found = (labels == 1).any(axis=1), class_scores(labels, probabilities)
+    assert 100 < there.sum() < 180
+    answered = probabilities.argmax(axis=1)
+    assert found["accuracy"] == pytest.approx(accuracy_score(true[there], answered[there]))
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(true[there], answered[there]))
+    decided = np.eye(4)[answered] == 1
+    np.testing.assert_array_equal(metrics.confusion(labels, decided), confusion_matrix(true[there], answered[there]))
+
+
+def test_the_intervals_of_both_accuracies_are_those_of_a_loop_over_resamples(rng):
+    labels, probabilities, true = classes(rng, unknown=0.1)
+    patients, answered = (np.arange(200) // 3).astype(str), probabilities.argmax(axis=1)
+    there = (labels == 1).any(axis=1)
+    found = class_scores(labels, probabilities, patients=patients, seed=5, resamples=50)
+    drawn = {"accuracy": [], "balanced_accuracy": []}
+    for weight in bootstrap.patient_weights(patients, seed=5, resamples=50):
+        rows = np.repeat(np.arange(200), (weight * there).astype(int))
+        drawn["accuracy"].append(np.mean(true[rows] == answered[rows]))
+        of_class = [answered[rows][true[rows] == k] == k for k in range(4) if (true[rows] == k).any()]
+        drawn["balanced_accuracy"].append(np.mean([np.mean(right) for right in of_class]))
+    for name, values in drawn.items():
+        expected = np.quantile(values, [0.025, 0.975])
+        assert [found[f"{name}_low"], found[f"{name}_high"]] == pytest.approx(expected)
+
+
+def test_the_constant_answer_of_exclusive_classes_is_the_commonest_one(rng):
+    labels, probabilities, _ = classes(rng, unknown=0.1)
+    found = class_scores(labels, probabilities)["constant"]
+    assert found["answers"] == "effusion"
+    assert found["accuracy"] == pytest.approx(np.nanmean(labels[:, 0])) and found["balanced_accuracy"] == 0.25
+    # two labels, each in half of the images, have the best micro F1 together, but are no single answer
+    assert metrics.constant_answer(np.eye(2)[[0, 1]], exclusive=False).sum() == 2
+    assert metrics.constant_answer(np.eye(2)[[0, 1]], exclusive=True).tolist() == [True, False]
+
+
+def test_without_a_known_class_no_accuracy_is_defined(rng, tmp_path):
+    labels, probabilities, _ = classes(rng, unknown=1.0)
+    found = class_scores(labels, probabilities)
+    assert [found[key] for key in ("accuracy", "accuracy_low", "balanced_accuracy_high")] == [None] * 3
+    write_json(tmp_path / "student.json", found)
+
+
+def test_the_scores_on_dev_have_the_accuracies_of_all_scores(rng):
+    labels, probabilities, _ = classes(rng)
+    found, macro = (
+        class_scores(labels, probabilities),
+        macro_scores(labels=labels, probabilities=probabilities, thresholds=None),
+    )
+    assert {key: macro[key] for key in ("accuracy", "balanced_accuracy")} == {
+        key: found[key] for key in ("accuracy", "balanced_accuracy")
+    }
 
 
 def test_what_is_not_defined_is_null_in_strict_json(rng, tmp_path):

@@ -4,14 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from rayling.common.errors import BadInput
 from rayling.evaluation import metrics
-from rayling.evaluation.calibration import fit as calibration_of
+from rayling.evaluation.calibration import choose, fit, fit_exclusive
 from rayling.evaluation.results import Calibration, read_predictions, write_predictions
 from rayling.storage import prepared
-from stages.evaluate import choose
 
 LABELS = ["Edema", "Lungenödem, „rechts“"]
 PLATT = np.array([[1 / 3, -np.pi], [1e-7, 2e5]])
@@ -20,6 +19,10 @@ THRESHOLDS = np.array([0.1 + 0.2, 1.0])
 
 def calibration() -> Calibration:
     return Calibration(LABELS, PLATT, THRESHOLDS)
+
+
+def of_classes() -> Calibration:
+    return Calibration(LABELS, PLATT, None, exclusive=True)
 
 
 @pytest.fixture
@@ -37,6 +40,29 @@ def test_a_calibration_comes_back_from_its_file_with_all_digits(path):
     assert found.labels == LABELS
     np.testing.assert_array_equal(found.platt, PLATT)
     np.testing.assert_array_equal(found.thresholds, THRESHOLDS)
+
+
+def test_a_calibration_of_exclusive_classes_comes_back_without_thresholds(path):
+    of_classes().write(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["exclusive"] is True and content["labels"]["Edema"]["threshold"] is None
+    found = Calibration.read(path, LABELS)
+    assert found.exclusive and found.thresholds is None
+    np.testing.assert_array_equal(found.platt, PLATT)
+
+
+def test_exclusive_classes_share_a_probability_of_one_and_the_most_probable_is_decided():
+    logits = np.array([[0.0, 1.0, 0.5], [3.0, 1.0, 0.0], [2.0, 2.0, 2.0]], np.float32)
+    found = Calibration(["a", "b", "c"], np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 1.5]]), None, exclusive=True)
+    probabilities = found.probabilities(logits)
+    np.testing.assert_allclose(probabilities, softmax(2 * logits + [0, 0, 1.5], axis=1))
+    assert found.decide(probabilities).tolist() == [[False, False, True], [True, False, False], [False, False, True]]
+    assert found.decide(np.full((1, 3), 1 / 3)).tolist() == [[True, False, False]]  # one answer, also on a tie
+
+
+def test_labels_that_may_occur_together_are_decided_each_by_its_threshold():
+    found = Calibration(LABELS, PLATT, np.array([0.2, 0.9])).decide(np.array([[0.2, 0.89], [0.5, 0.95], [0.1, 0.1]]))
+    assert found.tolist() == [[True, False], [True, True], [False, False]]
 
 
 def test_the_same_calibration_gives_the_same_bytes(path):
@@ -84,12 +110,19 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:30])
 def test_a_calibration_with_a_wrong_number_is_refused(path, wrong):
     content = dict.fromkeys(LABELS, SOUND)
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps({"exclusive": False, "labels": content}))
     Calibration.read(path, LABELS)  # it is the number alone that is refused
-    path.write_text(json.dumps(content | {"Edema": SOUND | wrong}))
+    path.write_text(json.dumps({"exclusive": False, "labels": content | {"Edema": SOUND | wrong}}))
     with pytest.raises(BadInput, match=r"student\.calibration\.json: ") as caught:
         Calibration.read(path, LABELS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("exclusive", [None, 1, "yes", [], True])
+def test_thresholds_and_whether_classes_are_exclusive_must_agree(path, exclusive):
+    path.write_text(json.dumps({"exclusive": exclusive, "labels": dict.fromkeys(LABELS, SOUND)}))
+    with pytest.raises(BadInput, match=r"student\.calibration\.json: "):
+        Calibration.read(path, LABELS)
 
 
 DAMAGED = [
@@ -101,9 +134,13 @@ DAMAGED = [
     b"[1, 2]",
     b'"Edema"',
     b"{}",
-    b'{"Edema": null}',
-    b'{"Edema": [2.0, -1.0, 0.5]}',
-    b'{"Edema": {"scale": 2.0, "shift": -1.0}}',
+    b'{"exclusive": false}',
+    b'{"exclusive": false, "labels": null}',
+    b'{"exclusive": false, "labels": ["Edema"]}',
+    b'{"exclusive": false, "labels": {"Edema": null}}',
+    b'{"exclusive": false, "labels": {"Edema": [2.0, -1.0, 0.5]}}',
+    b'{"exclusive": false, "labels": {"Edema": {"scale": 2.0, "shift": -1.0}}}',
+    b'{"labels": {"Edema": {"scale": 2.0, "shift": -1.0, "threshold": 0.5}}}',
     b"[" * 100_000,
 ]
 
@@ -127,12 +164,20 @@ def test_a_missing_calibration_is_refused(tmp_path):
 def test_evaluate_chooses_a_calibration_and_thresholds_of_six_digits_on_dev(halves):
     labels = prepared.read(halves, "dev").labels
     logits = np.random.default_rng(0).normal(size=labels.shape) + labels
-    found = choose(LABELS, labels, logits)
-    np.testing.assert_array_equal(found.platt, calibration_of(labels, logits))
+    found = choose(LABELS, labels, logits, exclusive=False)
+    np.testing.assert_array_equal(found.platt, fit(labels, logits))
     best = metrics.thresholds(labels, found.probabilities(logits))
     # rounded down, so that an image at the best threshold stays positive
     assert (found.thresholds <= best).all() and (best - found.thresholds < 1e-6).all()
     np.testing.assert_allclose(found.thresholds * 1e6, np.round(found.thresholds * 1e6), atol=1e-6)
+
+
+def test_evaluate_chooses_no_thresholds_for_exclusive_classes():
+    labels = np.eye(2)[np.arange(40) % 2]
+    logits = np.random.default_rng(0).normal(size=labels.shape) + labels
+    found = choose(LABELS, labels, logits, exclusive=True)
+    assert found.exclusive and found.thresholds is None
+    np.testing.assert_array_equal(found.platt, fit_exclusive(labels, logits))
 
 
 # predictions

@@ -51,6 +51,21 @@ def test_without_known_labels_there_is_no_case(tmp_path):
     assert Image.open(tmp_path / "none.png").width > 50
 
 
+def test_a_network_that_looks_at_another_size_colours_the_same_image(tmp_path):
+    images = np.stack([np.full((8, 8), grey, np.uint8) for grey in (40, 90, 140)])
+    left = np.zeros((2, 24, 24))
+    left[:, :, :12] = 1.0
+    networks = {"other": lambda row: (np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])[row], left)}
+    about = {"images": images, "titles": ["a"], "names": ["b"], "title": "one"}
+    cases.draw(tmp_path / "with.png", [(2, 1)], networks=networks, **about)
+    with Image.open(tmp_path / "with.png") as picture:
+        colours = np.asarray(picture.convert("RGB")).astype(int)
+    orange = np.argwhere(colours[:, :, 0] - colours[:, :, 2] > 100)  # 65 % of it over grey 140
+    plain = np.argwhere((colours == 140).all(2) & (np.arange(colours.shape[1]) > orange[:, 1].min()))
+    assert len(orange) > 1000 and len(plain) > 1000
+    assert orange[:, 1].max() < np.quantile(plain[:, 1], 0.2)  # the half that the map names, of the image of the case
+
+
 @pytest.fixture
 def test_split(halves):
     return prepared.read(halves, "test")

@@ -5,14 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from rayling.export import onnx_export
-from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks import weights
-from tests.export.small_networks import CALIBRATION, ENSEMBLE, SIZE, build, normalised
+from tests.export.small_networks import CALIBRATION, ENSEMBLE, FACTS, SIZE, build, train
 
 
 class Exported(NamedTuple):
@@ -44,19 +42,6 @@ def exported(request, images, tmp_path_factory):
     train(network, pixels[:64], labels[:64])
     out_of_distribution = OutOfDistribution(SIZE).fit(pixels[:200], pixels[200:])
     path = tmp_path_factory.mktemp("export") / "student.onnx"
-    facts = {**vars(header), "keep_aspect": False, "threshold": {"left": 0.4, "top": 0.6}, "notice": NOTICE}
     model = onnx_export.ExportedNetwork(network, header, CALIBRATION, out_of_distribution)
-    onnx_export.save(path, onnx_export.to_onnx(model, size=SIZE), facts)
+    onnx_export.save(path, onnx_export.to_onnx(model, size=SIZE), vars(header) | FACTS)
     return Exported(network, header, out_of_distribution, path)
-
-
-def train(network, pixels, labels):
-    network.train()
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    for _ in range(30):
-        logits = network(normalised(pixels))[0]
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(labels))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    network.eval()

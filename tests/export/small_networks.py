@@ -2,21 +2,39 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from rayling.evaluation.results import Calibration
+from rayling.export.notice import NOTICE
 from rayling.networks import weights
 
 SIZE = 32
 LABELS = ["left", "top"]
 CALIBRATION = Calibration(LABELS, np.array([[1.5, -0.3], [0.7, 0.2]]), np.array([0.4, 0.6]))
 ENSEMBLE = ["resnet10t", "mobilenetv3_small_050"]
+FACTS = {"keep_aspect": False, "threshold": {"left": 0.4, "top": 0.6}, "notice": NOTICE}
 
 
-def build(backbones, size=SIZE):
-    """An untrained network in inference mode, and its header."""
+def build(backbones=(), size=SIZE, *, labels=LABELS, exclusive=False, head=1):
+    """An untrained network in inference mode, the student unless there are backbones, and its header."""
     torch.manual_seed(0)
-    header = weights.Header("student", backbones, LABELS, size, 0.5, 0.2, study="tiny")
+    about = {"study": "tiny", "exclusive": exclusive, "pretrained": False, "head": 0 if backbones else head}
+    about |= {"frozen": [False] * len(backbones)}
+    header = weights.Header("student", list(backbones), labels, size, 0.5, 0.2, **about)
     return weights.build(header).eval(), header
+
+
+def train(network, pixels, labels):
+    """Some steps of training on pixels (N, H, H) and labels (N, K)."""
+    network.train()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(30):
+        logits = network(normalised(pixels))[0]
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(labels))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    network.eval()
 
 
 def normalised(pixels):

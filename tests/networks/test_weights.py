@@ -14,8 +14,9 @@ from rayling.networks import weights
 from rayling.storage import prepared
 from tests.toy import images, run
 
-STUDENT = {"network": "student", "backbones": []}
+STUDENT = {"network": "student", "head": 2}
 TEACHER = {"network": "teacher", "backbones": ["resnet10t", "mobilenetv3_small_050"]}
+PRETRAINED = {"network": "assistant", "backbones": ["resnet10t"], "pretrained": True}
 FEATURES = {"levels": [2, 3, 4], "grid": 3}
 
 
@@ -49,7 +50,7 @@ def refusal(path, *, split) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("what", [STUDENT, TEACHER], ids=["student", "ensemble"])
+@pytest.mark.parametrize("what", [STUDENT, TEACHER, PRETRAINED], ids=["student", "ensemble", "pretrained"])
 def test_a_network_comes_back_from_its_file_the_same(tmp_path, split, what):
     header, path = weights.Header.of(split, **what), tmp_path / f"models/{what['network']}.safetensors"
     torch.manual_seed(3)
@@ -70,12 +71,28 @@ def test_the_header_has_what_is_needed_to_build_the_network_and_no_more(path, sp
     with safe_open(path, "pt") as file:
         found = json.loads(file.metadata()["rayling"])
     about = {"labels": ["left", "top"], "size": 16, "study": "tiny", "mean": split.mean, "std": split.std}
-    assert found == STUDENT | about
+    assert found == STUDENT | about | {"backbones": [], "frozen": [], "pretrained": False, "exclusive": False}
+
+
+def test_the_scaling_of_the_channels_is_that_of_the_file(tmp_path, split):
+    header, path = weights.Header.of(split, **PRETRAINED), tmp_path / "assistant.safetensors"
+    network = built(header)
+    network.members[0].scale *= 2
+    weights.save(path, network, header)
+    assert torch.equal(weights.load(path, split=split)[0].members[0].scale, network.members[0].scale)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"labels": "left"}, {"size": "large"}, {"backbones": None}, {"mean": "grey"}, {"labels": ["left"]}],
+    [
+        {"labels": "left"},
+        {"size": "large"},
+        {"backbones": None},
+        {"mean": "grey"},
+        {"labels": ["left"]},
+        {"head": 0},
+        {"head": 3},
+    ],
     ids=str,
 )
 def test_a_file_with_a_wrong_header_is_refused(path, header, split, wrong):
@@ -95,7 +112,7 @@ def test_a_network_under_the_name_of_another_is_refused(path, split):
 
 
 @pytest.mark.parametrize(
-    "change", [{"names": ["top", "left"]}, {"names": ["left"]}, {"study": "other"}, {"mean": 0.9}, {"std": 0.9}]
+    "change", [{"names": ["top", "left"]}, {"names": ["left"]}, {"study": "other"}, {"mean": 0.9}, {"exclusive": True}]
 )
 def test_a_network_made_for_other_labels_or_pixels_is_refused(path, split, change):
     message = refusal(path, split=prepared.Split(**vars(split) | change))

@@ -116,4 +116,4 @@ def keys_read(file: str) -> set[str]:
     reads = [call for call in calls if ast.unparse(call.func) == "params.read"]
     assert all(isinstance(argument, ast.Constant) for call in reads for argument in call.args), file
     keys = {argument.value for call in reads for argument in call.args}
-    return {f"studies.phantom.{key}" if key in STUDY_KEYS else key for key in keys}
+    return {f"studies.phantom.{key}" if key.split(".")[0] in STUDY_KEYS else key for key in keys}

@@ -32,8 +32,11 @@ def study(halves, tmp_path, monkeypatch):
     Path("params.yaml").write_text(yaml.safe_dump(content))
     Path("data").mkdir()
     halves.rename("data/prepared.h5")
+    Path("data/pixels").mkdir()
+    for network in ("teacher", "assistant"):
+        prepared.create_no_pixels(f"data/pixels/{network}.h5")
     torch.manual_seed(0)
-    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network="assistant", backbones=[])
+    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network="assistant", head=1)
     weights.save("data/models/assistant.safetensors", weights.build(header), header)
     return tmp_path
 

@@ -35,16 +35,24 @@ def made(write) -> bytes:
 def small_prepared(path: Path):
     ids = {name: ["x", "y", "z"] for name in prepared.COLUMNS}
     columns = dict.fromkeys(prepared.SPLITS, ids | {"labels": np.array([[1, 0], [0, 1], [np.nan, 1]])})
-    prepared.create(path, study="s", names=NAMES, size=4, columns=columns, rows=np.array([0, 2]), moments=(0.4, 0.1))
+    about = {"study": "s", "names": NAMES, "exclusive": False, "size": 4, "columns": columns}
+    prepared.create(path, **about, strata=([0, 1, 1], [2, 2]), moments=(0.4, 0.1))
     for split in prepared.SPLITS:
         prepared.fill(path, split, [np.full((3, 4, 4), 99, np.uint8)])
+
+
+def small_pixels(path: Path):
+    image_id = dict.fromkeys(prepared.SPLITS, ("x", "y", "z"))
+    prepared.create_pixels(path, size=6, image_id=image_id, moments=(0.4, 0.1))
+    for split in prepared.SPLITS:
+        prepared.fill(path, split, [np.full((3, 6, 6), 99, np.uint8)])
 
 
 def small_dump(path: Path):
     about = {"recipe": {"count": 2}, "channels": (2, 2, 2), "grid": 2, "weights": "abc"}
     dumps.create(path, network="dump", names=NAMES, image_id=np.array(["x", "y", "z"]), **about)
     with DumpWriter(path) as writer:
-        writer.put(slice(0, 3), np.zeros((3, 2, 2), "f4"), 3 * [np.zeros((3, 2, 2, 2, 2), "f4")])
+        writer.put(np.arange(3), np.zeros((3, 2, 2), "f4"), 3 * [np.zeros((3, 2, 2, 2, 2), "f4")])
 
 
 @st.composite
@@ -74,7 +82,7 @@ def rebuilt(draw, whole: bytes) -> bytes:
 attributes = st.integers(-(2**62), 2**62) | st.floats() | st.binary(max_size=9).map(np.bytes_) | st.sampled_from(
     ["text", "", np.array([b"a", b"b"]), np.zeros((3, 2)), h5py.Empty("f"), np.bytes_(b'{"count": 99999999999}'), True]
 )  # fmt: skip
-PREPARED, DUMP = made(small_prepared), made(small_dump)
+PREPARED, PIXELS, DUMP = made(small_prepared), made(small_pixels), made(small_dump)
 
 
 @cases
@@ -87,7 +95,21 @@ def test_prepared_files(content):
             found = outcome(prepared.read, path, split)
             if found is not None:
                 assert len(found.images) == len(found.labels) == len(found.image_id) == len(found.source)
-                found.images.sum(), found.labelled_rows.sum()
+                found.images.sum(), found.wanted[found.stratum].sum()
+
+
+@cases
+@given(broken(PIXELS) | rebuilt(PIXELS))
+def test_pixels_of_another_size(content):
+    with TemporaryDirectory() as folder:
+        path, pixels = Path(folder, "prepared.h5"), Path(folder, "pixels.h5")
+        path.write_bytes(PREPARED)
+        pixels.write_bytes(content)
+        for split in prepared.SPLITS:
+            found = outcome(prepared.read, path, split, pixels)
+            if found is not None:
+                assert len(found.images) == 3 and found.size in (4, 6)
+                found.images.sum()
 
 
 @cases
@@ -103,7 +125,7 @@ def test_dumps(content):
 
 
 def header(split: prepared.Split) -> weights.Header:
-    return weights.Header.of(split, network="student", backbones=[])
+    return weights.Header.of(split, network="student", head=1)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from rayling.common.errors import BadInput
+from rayling.images import reading
 from rayling.storage import dumps, prepared
 from tests.pipeline.prepare_study import (
     CSV,
@@ -20,6 +21,8 @@ from tests.pipeline.prepare_study import (
     write_list,
     xray,
 )
+
+NETWORKS = {"teacher": 48, "assistant": 40, "student": 32}  # and a size of each
 
 
 def test_copies_are_dropped_near_duplicates_stay_together_and_the_official_test_set_stays_as_published(folder, capsys):
@@ -89,12 +92,24 @@ def test_the_written_split_can_be_given_back_with_any_shares(folder):
         run_prepare(split_file="absent.csv")
 
 
+def test_a_class_of_which_an_epoch_has_a_part_is_printed_with_the_epochs_that_show_all_of_it(folder, capsys):
+    write_list(fill(folder))
+    run_prepare(balance={"counts": {"Edema": 4}})
+    count = metrics()["images"]["train"]["positive"]["Edema"]
+    assert metrics()["balanced"]["undersampled"] == {"Edema": {"images": count, "rows": 4}}
+    line = f"train images in an epoch: 4 of the {count} with 'Edema' (all in {int(np.ceil(count / 4))} epochs)"
+    assert count > 4 and line in capsys.readouterr().out
+
+
 def test_the_epoch_is_balanced_and_no_image_is_copied(folder):
     write_list(fill(folder))
     run_prepare(balance={"counts": {"Fracture": 50}})
     train = prepared.read("data/prepared.h5", "train")
-    assert (train.labels[train.rows, 1] == 1).sum() == 50 and len(train.images) < 40
+    fracture = train.labels[:, 1] == 1
+    assert np.array_equal(train.stratum, np.where(fracture, 0, 1)) and len(train.images) < 40
+    assert train.wanted.tolist() == [50, (~fracture).sum()]
     assert metrics()["balanced"]["positive"]["Fracture"] == 50
+    assert metrics()["balanced"]["all"] == 50 + (~fracture).sum()
     dump = dumps.read("data/dumps/labels.h5", names=LABELS, recipe={}, image_id=train.image_id)
     assert dump.empty
 
@@ -133,6 +148,79 @@ def test_a_label_that_only_one_of_two_sources_has_gives_one_warning(folder, caps
     assert sum(table["b"][split]["all"] for split in prepared.SPLITS) == 30
 
 
+def test_a_network_that_looks_at_another_size_has_pixels_of_its_own_resized_from_the_files(folder):
+    write_list(fill(folder, 30))
+    run_prepare()
+    before = {split: packed_images(split) for split in prepared.SPLITS}
+    moments = {prepared.read("data/prepared.h5", "train", f"data/pixels/{name}.h5").mean for name in NETWORKS}
+    assert len(moments) == 1 and max(Path(f"data/pixels/{name}.h5").stat().st_size for name in NETWORKS) < 1000
+    run_prepare(teacher=48, assistant=40, keep_aspect=True)
+    for name, size in NETWORKS.items():
+        for split in prepared.SPLITS:
+            part = prepared.read("data/prepared.h5", split, f"data/pixels/{name}.h5")
+            for image, pixels in zip(part.image_id.tolist(), part.images, strict=True):
+                file = reading.grey(folder / image)
+                assert np.array_equal(pixels, reading.square(file, size=size, keep_aspect=True))
+        train = prepared.read("data/prepared.h5", "train", f"data/pixels/{name}.h5")
+        assert train.mean == pytest.approx((train.images / 255).mean())
+        assert train.std == pytest.approx((train.images / 255).std())
+    for split, images in before.items():
+        assert all(np.array_equal(pixels, images[image]) for image, pixels in packed_images(split).items())
+    assert Path("data/pixels/student.h5").stat().st_size < 1000 < Path("data/pixels/assistant.h5").stat().st_size
+
+
+UNLABELLED = {"reader": "class_folders", "folder": "more", "unlabelled": True}
+
+
+def fill_unlabelled(folder):
+    """Thirty films of their own, and copies of and near 3.png and 5.png of the labelled source."""
+    for n in range(30):
+        Image.fromarray(xray(300 + n)).save(folder / f"u{n}.png")
+    for n in (3, 5):
+        Image.fromarray(xray(n)).save(folder / f"copy{n}.png")
+        Image.fromarray((xray(n) * 0.9 + 20).astype(np.uint8)).save(folder / f"near{n}.png")
+
+
+def test_films_without_labels_are_in_train_and_leave_the_labelled_ones_as_they_are(folder, capsys):
+    rows = fill(folder / "a", 60)
+    for n, row in enumerate(rows):
+        row["split"] = "test" if n in (3, 7, 8, 9) else "train" if n == 5 else ""
+    write_list(rows, "a/list.csv")
+    labelled = CSV | {"folder": "a"}
+    (folder / "none").mkdir()
+    Image.fromarray(xray(999)).save(folder / "none/x.png")
+    none = UNLABELLED | {"folder": "none"}  # two sources from the beginning, so that patients have the same names
+    run_prepare(labelled, none)
+    alone = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
+    alone = {split: (part.image_id, np.array(part.labels), part.mean) for split, part in alone.items()}
+
+    (folder / "more/test").mkdir(parents=True)
+    fill_unlabelled(folder / "more/test")
+    run_prepare(labelled, none, UNLABELLED)
+    table = split_table()
+    assert table.loc[["more/test/copy3.png", "more/test/copy5.png"], "left_out"].tolist() == ["copy", "copy"]
+    assert table.loc["more/test/near3.png", "left_out"] == "patient or duplicate is in test"
+    assert table.loc["more/test/near5.png", "split"] == "train"
+    together = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
+    for split, part in together.items():
+        has_label = ~np.char.startswith(part.image_id, "more/")
+        assert np.array_equal(part.image_id[has_label], alone[split][0])
+        assert np.array_equal(part.labels[has_label], alone[split][1], equal_nan=True)
+        assert np.isnan(part.labels[~has_label]).all() and (~has_label).sum() == (31 if split == "train" else 0)
+    train = together["train"]
+    assert train.mean == pytest.approx((train.images / 255).mean()) and train.mean != alone["train"][2]
+    assert train.wanted.tolist() == [len(train.images)]  # in an epoch once each
+    assert metrics()["unlabelled"] == {"more": 31, "none": 1} and metrics()["from_one_source"] == {}
+    assert "32 train images are of unlabelled sources: more (31), none (1)" in capsys.readouterr().out
+
+    Path("data/splits").mkdir()
+    Path("data/splits/mine.csv").write_bytes(Path("data/split.csv").read_bytes())
+    run_prepare(labelled, none, UNLABELLED, split_file="mine.csv")
+    assert split_table()["split"].equals(table["split"])
+    for split, part in together.items():
+        assert np.array_equal(prepared.read("data/prepared.h5", split).image_id, part.image_id)
+
+
 def test_every_split_has_a_contact_sheet_with_a_row_for_each_label(folder):
     write_list(fill(folder))
     run_prepare()
@@ -148,7 +236,8 @@ def test_the_same_data_gives_the_same_bytes(folder):
     write_list(fill(folder))
     written = []
     for _ in range(2):
-        run_prepare(balance={"ratios": {"Edema": 2.0}})
+        run_prepare(balance={"ratios": {"Edema": 2.0}}, teacher=40)
         files = ["metrics/prepare.json", "plots/prepare/train.png", *map(str, Path("data").glob("*.*"))]
+        files += map(str, Path("data").glob("*/*.h5"))
         written.append({name: Path(name).read_bytes() for name in files})
-    assert len(written[0]) == 7 and written[0] == written[1]
+    assert len(written[0]) == 11 and written[0] == written[1]

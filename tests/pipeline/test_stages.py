@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rayling.config import schema
 from tests.pipeline.graph import STAGES, closure, concerned, downstream, imported, keys_read, within
 from tests.tiny import ROOT
 
@@ -28,6 +27,8 @@ LAYERS = (
     "evaluation",
     "training",
     "distillation",
+    "teaching",
+    "dumping",
     "explain",
     "export",
     "predict",
@@ -40,7 +41,7 @@ LAYERS = (
 NO_BYTES = {"stages/__init__.py", "rayling/config"}
 # Errors, whole files and threads change no tensor, no dump and no ONNX file. Who writes rounded JSON or pictures lists
 # rayling/common: `write_json` rounds and `plotting` draws.
-WITHOUT_COMMON = {name for name in STAGES if name.startswith(("check", "train_", "dump@", "export@"))}
+WITHOUT_COMMON = {name for name in STAGES if name.startswith(("check", "embed", "train_", "dump@", "export@"))}
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("rayling/**/*.py") if path.stat().st_size)
 
 
@@ -67,22 +68,11 @@ def test_a_stage_that_does_not_list_common_draws_no_picture(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_params_are_those_that_are_read(stage):
     own = STAGES[stage]
-    declared, read = settled(own.params, own.script), keys_read(own.script)
+    declared, read = own.params, keys_read(own.script)
     if declared >= {"studies.phantom"}:  # the whole study
         read = {"studies.phantom" if key.startswith("studies.phantom.") else key for key in read}
     whole_file = "params.yaml" in own.deps  # then DVC sees every key, and may not stop at a missing one
     assert declared <= read if whole_file else declared == read
-
-
-def settled(declared: frozenset[str], script: str) -> set[str]:
-    """The declared keys; those of a network's training as its one block where the stage takes only its `settings()`."""
-    source = (ROOT / script).read_text(encoding="utf-8")
-    for network in ("teacher", "assistant", "student"):
-        block = f"studies.phantom.{network}"
-        keys = {f"{block}.{name}" for name in schema.Training.model_fields}
-        if keys <= declared and source.count(f"p.{network}.") == source.count(f"p.{network}.settings()") > 0:
-            declared = declared - keys | {block}
-    return set(declared)
 
 
 def test_no_study_is_named_but_by_the_parameter():
@@ -177,7 +167,7 @@ def test_an_edited_schema_reruns_check_alone():
 
 def test_another_file_of_weights_concerns_check_backbones_alone():
     assert concerned("data/weights/unused.safetensors") == {"check_backbones"}  # its output is the same: test_stale.py
-    assert concerned("data/backbones/teacher.json") == {"train_teacher"}
+    assert concerned("data/backbones/teacher.json") == {"embed", "train_teacher", "train_folds"}
     assert concerned("data/backbones/assistant.json") == {"train_assistant"}
 
 

@@ -21,7 +21,7 @@ IMAGES = {"a.png": (40, 50), "deep/b.jpeg": (90, 70), "deep/c.png": (32, 32), "d
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """student.onnx, teacher.onnx, four images of different kinds below images/, and broken.png."""
+    """student.onnx, teacher.onnx, exclusive.onnx, four images of different kinds below images/, and broken.png."""
     folder = tmp_path_factory.mktemp("predict")
     rng = np.random.default_rng(0)
     images = (100 + 60 * rng.random((40, 32, 32))).astype(np.uint8)
@@ -30,19 +30,29 @@ def folder(tmp_path_factory):
         Image.fromarray(images[0]).resize(size).save(folder / "images" / name)
     (folder / "broken.png").write_bytes(b"not an image")
     (folder / "empty").mkdir()
-    for name, backbones in {"student": [], "teacher": ["resnet10t"]}.items():
+    for name, backbones in {"student": [], "teacher": ["resnet10t"], "exclusive": []}.items():
         write_model(folder / f"{name}.onnx", name, backbones, OutOfDistribution(32).fit(images[:30], images[30:]))
     return folder
 
 
 def write_model(path, name, backbones, out_of_distribution):
-    """A network of random weights; its calibration makes the first label present and the second absent."""
-    header = weights.Header(network=name, backbones=backbones, labels=LABELS, size=32, mean=0.5, std=0.2, study="tiny")
+    """A network of random weights; its calibration makes the first label present and the second absent.
+
+    Of exclusive labels both are below one half: the first is the most probable of four.
+    """
+    labels, shifts, threshold = LABELS, [0.5, -3.0], 0.5
+    if name == "exclusive":
+        labels, shifts, threshold = [*LABELS, "third", "fourth"], [0.5, 0.0, 0.0, 0.0], None
+    exclusive = threshold is None
+    about = {"labels": labels, "study": "tiny", "exclusive": exclusive, "head": 0 if backbones else 1}
+    about |= {"frozen": [False] * len(backbones)}
+    header = weights.Header(network=name, backbones=backbones, size=32, mean=0.5, std=0.2, pretrained=False, **about)
     torch.manual_seed(0)
     network = weights.build(header).eval()
-    calibration = Calibration(LABELS, np.array([[1.0, 0.5], [1.0, -3.0]]), np.array([0.5, 0.5]))
+    thresholds = None if exclusive else np.full(len(labels), threshold)
+    calibration = Calibration(labels, np.column_stack([np.ones(len(labels)), shifts]), thresholds, exclusive)
     exported = onnx_export.ExportedNetwork(network, header, calibration, out_of_distribution)
-    facts = vars(header) | {"keep_aspect": True, "threshold": dict.fromkeys(LABELS, 0.5), "notice": NOTICE}
+    facts = vars(header) | {"keep_aspect": True, "threshold": dict.fromkeys(labels, threshold), "notice": NOTICE}
     onnx_export.save(path, onnx_export.to_onnx(exported, size=32), facts)
 
 

@@ -48,6 +48,22 @@ def test_json_and_csv_agree_and_keep_the_order_of_the_names(folder, predict):
             assert finding["present"] == bool(int(row[f"{label} present"])) == (probability >= finding["threshold"])
 
 
+def test_of_exclusive_labels_the_most_probable_one_is_the_answer_in_each_format(folder, predict):
+    probabilities = answer(OnnxModel(folder / "exclusive.onnx"), folder / "images/a.png").probabilities
+    assert probabilities.max() < 0.5 and abs(probabilities.sum() - 1) < 1e-6
+    labels = ["left, the", "naïve", "third", "fourth"]
+    best = int(probabilities.argmax())
+    _, *rows, _ = (line for line in predict("exclusive.onnx", "images/a.png").stdout.splitlines() if "!" not in line)
+    for number, row in enumerate(rows):
+        decision = "  MOST PROBABLE" if number == best else ""
+        assert row == f"  {labels[number]:<9}  {probabilities[number]:6.1%}{decision}"
+    findings = json.loads(predict("exclusive.onnx", "images/a.png", "--json").stdout)["findings"]
+    assert [finding["threshold"] for finding in findings.values()] == [None] * 4
+    assert [label for label, finding in findings.items() if finding["present"]] == [labels[best]]
+    (row,) = csv.DictReader(io.StringIO(predict("exclusive.onnx", "images/a.png", "--csv").stdout))
+    assert [label for label in labels if row[f"{label} present"] == "1"] == [labels[best]]
+
+
 def test_an_unreadable_image_is_reported_and_the_others_are_answered(predict):
     done = predict("student.onnx", "images/a.png", "broken.png", "absent.png", "images/d.jpg", "--csv")
     assert done.status == 1 and images_in(done.stdout) == ["images/a.png", "images/d.jpg"]

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from rayling.predict import explanation
+from rayling.predict.answers import answer
+from rayling.predict.model import OnnxModel
 
 
 def test_the_picture_has_a_column_for_each_model(predict, tmp_path):
@@ -18,6 +20,16 @@ def test_the_picture_has_a_column_for_each_model(predict, tmp_path):
             widths.append(picture.width)
             assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 100
     assert widths[1] > widths[0] * 1.4
+
+
+def test_of_exclusive_labels_the_most_probable_one_alone_is_explained(folder, predict, tmp_path):
+    assert predict("exclusive.onnx", "images/d.jpg", "--explain", tmp_path / "why.png").status == 0
+    with Image.open(tmp_path / "why.png") as picture:
+        assert picture.height // (explanation.SIDE + explanation.HEAD) == 1
+    model = OnnxModel(folder / "exclusive.onnx")
+    probabilities = answer(model, folder / "images/d.jpg").probabilities
+    results = {"exclusive": (probabilities, None)}
+    assert explanation._labels_to_show(results, {"exclusive": model}) == [probabilities.argmax()]
 
 
 def test_the_picture_warns_of_an_image_that_is_out_of_distribution(predict, tmp_path):

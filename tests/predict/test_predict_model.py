@@ -30,6 +30,11 @@ from tests.tiny import ROOT
         {"mean": float("nan")},
         {"mean": 50.0},
         {"keep_aspect": "no"},
+        {"exclusive": None},
+        {"exclusive": 1},
+        {"exclusive": "false"},
+        {"exclusive": True, "threshold": {"left, the": None, "naïve": 0.5}},
+        {"threshold": {"left, the": None, "naïve": None}},
     ],
     ids=str,
 )
@@ -38,6 +43,14 @@ def test_metadata_that_cannot_be_true_is_refused(folder, tmp_path, fact):
     onnx_export.save(tmp_path / "hostile.onnx", model, OnnxModel(folder / "student.onnx").facts | fact)
     with pytest.raises(BadInput, match=f"hostile.onnx: not an exported network.*{'|'.join(fact)}"):
         OnnxModel(tmp_path / "hostile.onnx")
+
+
+def test_a_file_of_before_exclusive_labels_decides_by_thresholds(folder, tmp_path):
+    facts = OnnxModel(folder / "student.onnx").facts
+    old = {key: fact for key, fact in facts.items() if key not in ("exclusive", "pretrained", "head")}
+    onnx_export.save(tmp_path / "old.onnx", onnx.load(folder / "student.onnx"), old)
+    model = OnnxModel(tmp_path / "old.onnx")
+    assert not model.exclusive and model.decide(np.array([[0.6, 0.7], [0.4, 0.5]])).tolist() == [[1, 1], [0, 1]]
 
 
 @pytest.mark.parametrize("change", ["no out_of_distribution", "other pixels", "one more input", "swapped"])

@@ -60,6 +60,13 @@ def test_findings_and_headers_of_every_version_are_read(tmp_path, drift):
     assert without["image"].tolist() == ["images/a.jpg", "images/b.png", "images/c.jpg"]
 
 
+def test_without_labels_every_finding_counts_and_lateral_images_and_ct_do_not(tmp_path):
+    (tmp_path / "metadata.csv").write_text(NEW)
+    table = covid_chestxray(tmp_path, labels=[], classes={}, exclusive=True)
+    assert frontal(table)["image"].tolist() == ["images/a.jpg", "images/b.png", "more/c.jpg", "images/d.jpg"]
+    assert sorted(set(table["left_out"])) == ["", "CT", "lateral view"]
+
+
 def test_the_last_part_that_maps_counts(tmp_path):
     table = read(tmp_path, OLD + '7,"COVID-19, ARDS",PA,X-ray,images,e.jpg\n', classes=CLASSES | {"ARDS": "Pneumonia"})
     assert table["Pneumonia"].tolist() == [0, 1, 0, 1]

@@ -1,5 +1,7 @@
 """Decoding many images: any number of processes gives the same, and a broken image moves no other."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagehash
@@ -53,6 +55,46 @@ def test_every_image_is_in_its_place_and_a_broken_one_is_zeros(images, tmp_path)
         assert np.array_equal(pixels[row], reading.square(reading.grey(images[row].path), size=16, keep_aspect=True))
     assert np.array_equal(pixels[32], images[32])  # an array of the right size is left as it is
     assert len(set(decoded.digests)) == 33 and decoded.fingerprints.shape == (34, 4)
+
+
+def at_sizes(images, folder, *sizes, keep_aspect):
+    """The pixels (N, size, size) of each size, and the other results."""
+    outs = {size: (folder / str(size)).open("wb") for size in sizes}
+    (first, out), *others = outs.items()
+    about = {"count": len(images), "size": first, "keep_aspect": keep_aspect}
+    decoded = decoding.decode_all(iter(images), **about, out=out, others=dict(others))
+    for file in outs.values():
+        file.close()
+    return [np.fromfile(folder / str(size), np.uint8).reshape(-1, size, size) for size in sizes], decoded
+
+
+@pytest.mark.parametrize("keep_aspect", [False, True])
+def test_every_size_is_resized_from_the_original_and_changes_nothing_at_the_first(images, tmp_path, keep_aspect):
+    pixels, decoded = at_sizes(images, tmp_path, 16, 24, 9, keep_aspect=keep_aspect)
+    alone, as_before = decode(images, tmp_path / "alone", size=16, keep_aspect=keep_aspect)
+    assert np.array_equal(pixels[0], alone) and decoded.digests == as_before.digests
+    assert np.array_equal(decoded.fingerprints, as_before.fingerprints) and decoded.reasons == as_before.reasons
+    for size, found in zip((24, 9), pixels[1:], strict=True):
+        assert not found[[4, 31]].any()
+        for row in (0, 3, 5, 30):
+            original = reading.grey(images[row].path)
+            assert np.array_equal(found[row], reading.square(original, size=size, keep_aspect=keep_aspect))
+
+
+def test_an_image_is_opened_as_often_for_three_sizes_as_for_one(images, tmp_path, monkeypatch):
+    opened, heard = [], True
+
+    def hear(event, arguments):
+        if heard and event == "open" and str(arguments[0]).endswith(".png"):
+            opened.append(Path(arguments[0]).name)
+
+    sys.addaudithook(hear)
+    monkeypatch.setattr(decoding, "process_pool", ThreadPoolExecutor)  # in this process, where they can be heard
+    at_sizes(images, tmp_path, 16, keep_aspect=True)
+    once = len(opened)
+    at_sizes(images, tmp_path, 16, 24, 9, keep_aspect=True)
+    heard = False
+    assert once >= 30 and sorted(opened[:once]) == sorted(opened[once:])
 
 
 def test_no_image_gives_empty_results(tmp_path):

@@ -44,7 +44,7 @@ def rows(*columns, split=None):
     table = pd.DataFrame(columns, columns=["digest", "patient", *LABELS])
     table[LABELS] = table[LABELS].astype(np.float32)
     image = [f"{n}.png" for n in range(len(table))]
-    return table.assign(image=image, source="a", split=split or "", left_out="")
+    return table.assign(image=image, source="a", split=split or "", left_out="", unlabelled=False)
 
 
 def find(table, fingerprints=None):
@@ -83,6 +83,16 @@ def test_a_copy_outside_does_not_change_an_official_test_image():
     first, pairs = find(rows(("x", "1", 1, np.nan), ("x", "2", 0, 1), split=["test", ""]))
     np.testing.assert_array_equal(first[LABELS], [[1, np.nan]])
     assert pairs["disagree"].tolist() == ["Edema"]
+
+
+def test_of_copies_a_labelled_one_is_kept_whatever_the_order_and_the_splits():
+    nan = np.nan
+    table = rows(("x", "1", nan, nan), ("x", "2", 1, 0), ("y", "3", nan, nan), ("y", "4", nan, nan), ("z", "5", 0, 1))
+    table = table.assign(unlabelled=[True, False, True, True, False], split=["train", "", "train", "train", ""])
+    kept, pairs = find(table)
+    assert kept["image"].tolist() == ["1.png", "2.png", "4.png"]  # of two without labels the first
+    np.testing.assert_array_equal(kept[LABELS], [[1, 0], [nan, nan], [0, 1]])
+    assert pairs[["image", "other"]].to_numpy().tolist() == [["0.png", "1.png"], ["3.png", "2.png"]]
 
 
 def test_more_pairs_than_memory_can_hold_are_refused_in_one_line(monkeypatch):

@@ -55,6 +55,42 @@ def test_exclusive_labels_are_all_known_once_one_is(root):
         sources.read(root, data(both), study="mix")
 
 
+def test_an_unlabelled_source_gives_every_image_to_train_and_needs_no_classes(root):
+    (root / "adults/list.csv").write_text("image,split\nx/d.png,test\nx/e.png,\n")
+    adults = ADULTS.model_copy(update={"classes": {}, "unlabelled": True})
+    table = sources.read(root, data(folders(folder="kids"), adults), study="mix")
+    assert table["image"].tolist() == ["kids/bad/b.png", "kids/ok/a.png", "adults/x/d.png", "adults/x/e.png"]
+    assert table["unlabelled"].tolist() == [False, False, True, True]
+    assert table["split"].tolist() == ["", "", "train", "train"]
+    assert table[LABELS].isna().all(axis=1).tolist() == [False, False, True, True]
+    assert (table[LABELS].dtypes == np.float32).all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "images"),
+    [
+        ({}, ["bad/b.png", "flat.png", "notes/c.png", "ok/a.png"]),
+        ({"ok": "Normal", "bad": ""}, ["bad/b.png", "ok/a.png"]),  # what a class is called does not matter
+    ],
+)
+def test_of_folders_without_labels_all_images_count_or_those_of_the_classes(root, classes, images):
+    Image.fromarray(np.full((4, 4), 7, np.uint8)).save(root / "kids/flat.png")
+    kids = folders(folder="kids", classes=classes, unlabelled=True)
+    table = sources.read(root, data(kids, ADULTS), study="mix")
+    unlabelled = table[table["unlabelled"]]
+    assert unlabelled["image"].tolist() == [f"kids/{image}" for image in images]
+    assert unlabelled[LABELS].isna().all(axis=None)
+
+
+def test_a_study_without_labels_and_an_unlabelled_source_without_images_are_refused(root):
+    kids = folders(folder="kids", unlabelled=True)
+    with pytest.raises(BadInput, match="found unlabelled: true in all 1, expected one with labels"):
+        sources.read(root, data(kids), study="mix")
+    (root / "none").mkdir()
+    with pytest.raises(BadInput, match="none: found no image, expected some: an unlabelled source"):
+        sources.read(root, data(ADULTS, folders(folder="none", classes={}, unlabelled=True)), study="mix")
+
+
 def test_params_and_readers_have_the_same_names():
     assert set(schema.READERS) == set(sources.READERS)
     assert schema.COLUMNS == KEYS

@@ -184,11 +184,35 @@ def test_real_patients_are_not_shared():
     assert len(shares) == 3 and shares.max() - shares.min() < 0.05
 
 
+def with_unlabelled(table):
+    """The table, and unlabelled images: of patients of their own, and one each of its groups."""
+    own = pd.DataFrame({"group": [f"u{n}" for n in range(500)]})
+    same = table.drop_duplicates("group")[["group"]]
+    more = pd.concat([own, same]).assign(source="u", split="train", unlabelled=True, **dict.fromkeys(LABELS, np.nan))
+    both = pd.concat([table.assign(unlabelled=False), more], ignore_index=True)
+    return both.assign(left_out="", digest=range(len(both)))
+
+
+def test_unlabelled_images_change_no_split_and_are_in_train_unless_their_group_is_elsewhere():
+    table = people(0)
+    table.loc[table["patient"] == "p1", "split"] = "test"
+    settings = SimpleNamespace(labels=LABELS, dev=0.1, test=0.2)
+    done = splits.assign(with_unlabelled(table), settings, seed=0)
+    labelled, unlabelled = done[~done["unlabelled"]], done[done["unlabelled"]]
+    assert labelled["split"].equals(by_group(table))
+    of_group = unlabelled["group"].map(labelled.groupby("group")["split"].first()).fillna("train")
+    assert set(of_group) == {"train", "dev", "test"}
+    assert ((unlabelled["split"] == "train") == (of_group == "train")).all()
+    reason = unlabelled["left_out"].str.removeprefix("patient or duplicate is in ")
+    assert reason.equals(of_group.replace("train", "").rename("left_out"))
+
+
 LISTED = pd.DataFrame(
     {
         "image": ["a.png", "b, c.png", "d.png", "lateral.png"],
         "split": ["", "test", "", ""],
         "left_out": ["", "", "", "lateral view"],
+        "unlabelled": [False, False, True, False],
         "patient": ["1", "2", "3", "3"],
         "source": "x",
         "Edema": [1.0, 0.0, float("nan"), 1.0],
@@ -220,10 +244,10 @@ def test_a_file_need_not_list_an_official_test_image_that_its_reader_leaves_out(
 
 
 def test_the_written_file_can_be_read_back(tmp_path):
-    done = LISTED.assign(split=["train", "test", "dev", "left out"])
+    done = LISTED.assign(split=["dev", "test", "train", "left out"])
     splits.write_csv(tmp_path / "split.csv", done, labels=["Edema"])
     table = splits.from_csv(LISTED, tmp_path / "split.csv")
-    assert table["split"].tolist() == ["train", "test", "dev", ""]
+    assert table["split"].tolist() == ["dev", "test", "train", ""]
     assert table["left_out"].tolist() == LISTED["left_out"].tolist()
     again = pd.read_csv(tmp_path / "split.csv")
     assert again.columns.tolist() == ["image", "split", "left_out", "patient", "source", "Edema"]
@@ -237,6 +261,7 @@ def test_the_written_file_can_be_read_back(tmp_path):
         ("image,split\nz.png,train\n", "s.csv, row 2: image is 'z.png', expected an image of the study"),
         ("image,split\na.png,train\na.png,dev\n", "s.csv, row 3: image is 'a.png', expected each image once"),
         ("image,split\nlateral.png,dev\n", "s.csv: lateral.png is dev, expected left out: lateral view"),
+        ("image,split\nd.png,test\n", "s.csv: d.png is test, expected train or left out: its source is unlabelled"),
         ("image,side\na.png,dev\n", "s.csv, row 1: found no column 'split'"),
     ],
 )

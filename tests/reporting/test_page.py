@@ -61,6 +61,19 @@ def test_numbers_are_shown_with_their_intervals():
     assert page.number(None) == "–" and page.number(0.5, None, None) == "0.500"
 
 
+def test_a_share_reads_0_or_100_only_if_it_is():
+    shares = {"a": 0.0, "b": 0.0004, "c": 0.0005, "d": 0.5, "e": 0.9994, "f": 0.9999, "g": 1.0}
+    shown = tables.out_of_distribution_sentence({"out_of_distribution": shares}).split(", ")
+    percent = ["0.0%", "below 0.1%", "0.1%", "50.0%", "99.9%", "above 99.9%", "100.0%"]
+    assert shown == [f"{text} of {name}" for text, name in zip(percent, shares, strict=True)]
+
+
+def test_a_change_that_rounds_to_zero_has_no_minus():
+    file = {"bytes": 1, "largest_difference": 0.0, "auroc": 0.8}
+    change = {"auroc_change": -0.00001, "auroc_change_low": -0.00012, "auroc_change_high": 0.00003}
+    assert tables.file_table({"float32": file, "int8": file | change})[-1][-1] == "+0.0000 (-0.0001 to +0.0000)"
+
+
 def test_an_ablation_is_shown_for_its_own_study_alone(tmp_path):
     path = tmp_path / "table.csv"
     assert tables.ablation_table(path, "phantom") is None

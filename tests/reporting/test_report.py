@@ -24,6 +24,18 @@ PICTURES += [
 HISTORY = "epoch,loss,hard,dev_loss,dev_auroc\n0,0.9,0.9,0.8,0.6\n1,0.7,0.7,0.8,0.7\n"
 
 
+CLASS_SCORES = {
+    "accuracy": 0.91,
+    "accuracy_low": 0.9,
+    "accuracy_high": 0.92,
+    "balanced_accuracy": 0.81,
+    "balanced_accuracy_low": 0.8,
+    "balanced_accuracy_high": 0.82,
+    "threshold": dict.fromkeys(LABELS),
+    "constant": {"answers": "Edema", "accuracy": 0.61},
+}
+
+
 def score(value):
     return {
         "macro": value,
@@ -48,7 +60,8 @@ def metrics() -> dict[str, dict]:
             "patients": {split: {"all": 10} for split in splits},
             "left_out": {"all": 3, "unreadable": 3},
         },
-        "controls": dict.fromkeys(("auroc", "average_precision", "f1"), control) | {"remark": ["A *remark*."]},
+        "controls": dict.fromkeys(("auroc", "average_precision", "f1"), control)
+        | {"remark": ["A *remark*."], "distillation": {"verdict": "no different", "remark": "No <difference>."}},
         "export": {"float32": file, "int8": file, "out_of_distribution": {"test": 0.01, "coarse_noise": 1.0}},
         "latency": {name: {"p50_ms": 1.0, "p99_ms": 2.0} for name in (*tables.NETWORKS, "student.int8")}
         | {"machine": "x"},
@@ -75,6 +88,19 @@ def study(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def exclusive(study):
+    """The same study with classes that exclude one another: other keys in the metrics, another picture."""
+    content = yaml.safe_load((study / "params.yaml").read_text(encoding="utf-8"))
+    content["studies"]["phantom"]["data"]["exclusive"] = True
+    (study / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    for network in tables.NETWORKS:
+        change(study / f"metrics/{network}.json", lambda scores: scores.update(CLASS_SCORES))
+        folder = study / f"plots/evaluation/{network}"
+        (folder / "cooccurrence.png").rename(folder / "confusion.png")
+    return study
+
+
 def change(path, edit):
     """Change a JSON file in place."""
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -91,6 +117,26 @@ def test_the_pages_and_the_training_curves_are_written(study):
         assert "0.800 (0.700–0.900)" in text and "1.0% of test, 100.0% of coarse noise" in text
     assert page.count("data:image/png;base64,") == len(PICTURES) + 1
     assert "A *remark*." in page and "A \\*remark\\*." in card
+    assert page.count("No &lt;difference&gt;.") == card.count("No \\<difference\\>.") == 1
+    assert "accuracy" not in page + card and "threshold" in card and '<th scope="col">threshold</th>' in page
+
+
+def test_a_harmful_distillation_is_said_before_any_result(study):
+    change(study / "metrics/controls.json", lambda found: found["distillation"].update(verdict="worse", remark="Harm!"))
+    report.main()
+    page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    assert 0 < page.index("Harm!") < page.index("AUROC")
+    assert "\n\n**Harm!**\n\n## Model details" in card and card.count("Harm!") == 1
+
+
+def test_of_exclusive_classes_accuracies_and_the_confusion_matrix_are_shown_and_no_thresholds(exclusive):
+    report.main()
+    page, card = ((exclusive / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    for text in (page, card):
+        assert "0.910 (0.900–0.920)" in text and "0.810 (0.800–0.820)" in text
+        assert "always answering Edema 0.610" in text and "hreshold" not in text
+    assert 'alt="student, confusion"' in page and "cooccurrence" not in page
+    assert page.count("data:image/png;base64,") == len(PICTURES) + 1
 
 
 @pytest.mark.parametrize("name", [*tables.NETWORKS, "prepare", "controls", "export", "latency"])

@@ -56,7 +56,15 @@ def test_batches_that_are_done_are_skipped(data):
     done = np.zeros(48, bool)
     done[:10] = True  # the second batch of 7 is done in part
     batches_left = inference.outputs(student(), data["train"], batch_size=7, done=done)
-    assert [rows for rows, *_ in batches_left][:2] == [slice(7, 14), slice(14, 21)]
+    assert [rows.tolist() for rows, *_ in batches_left][:2] == [list(range(7, 14)), list(range(14, 21))]
+
+
+def test_only_images_among_those_named_are_computed(data):
+    among = np.arange(48) % 3 == 1
+    found = list(inference.outputs(student(), data["train"], batch_size=7, among=among))
+    assert np.concatenate([rows for rows, *_ in found]).tolist() == list(range(1, 48, 3))
+    everything = inference.logits(student(), data["train"])
+    assert np.allclose(np.concatenate([logits[:, 0] for _, logits, _ in found]), everything[among], atol=1e-5)
 
 
 def test_inference_leaves_the_network_as_it_was(data):
@@ -74,6 +82,6 @@ def test_an_empty_split_has_no_logits(pack):
 
 
 def test_the_row_numbers_of_all_batches_take_no_more_memory_than_one_list_of_them():
-    blocks = inference._blocks(range(4000), 7, None)  # only its length is used
+    blocks = inference._blocks(range(4000), 7, None, None)  # only its length is used
     assert np.concatenate(blocks).tolist() == list(range(4000))
-    assert sum((block if block.base is None else block.base).nbytes for block in blocks) == 8 * 4000
+    assert sum({id(block.base): block.base.nbytes for block in blocks}.values()) == 8 * 4000

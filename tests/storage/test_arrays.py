@@ -23,7 +23,7 @@ LARGE = {"images", "logits", "level1", "level2", "level3"}
 
 @pytest.fixture
 def files(pack, tmp_path):
-    """A prepared file and a finished dump of its train images, by kind."""
+    """A prepared file, its images at another size, and a finished dump of its train images, by kind."""
     images = {split: np.full((3, 4, 4), 100, np.uint8) for split in prepared.SPLITS}
     images["train"][:, 2:] = 30
     labels = {split: np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32) for split in prepared.SPLITS}
@@ -34,8 +34,13 @@ def files(pack, tmp_path):
     rng = np.random.default_rng(0)
     with DumpWriter(dump) as writer:
         maps = [rng.standard_normal((3, 2, width, 2, 2), np.float32) for width in (4, 5, 6)]
-        writer.put(slice(0, 3), rng.standard_normal((3, 2, 2), np.float32), maps)
-    return {"prepared": pack(images, labels, rows=np.array([2, 0, 2])), "dump": dump}
+        writer.put(np.arange(3), rng.standard_normal((3, 2, 2), np.float32), maps)
+    packed, pixels = pack(images, labels, strata=([0, 1, 1], [3, 2])), tmp_path / "pixels.h5"
+    image_id = {split: prepared.read(packed, split).image_id for split in prepared.SPLITS}
+    prepared.create_pixels(pixels, size=5, image_id=image_id, moments=(0.3, 0.2))
+    for split in prepared.SPLITS:
+        prepared.fill(pixels, split, [np.arange(75, dtype=np.uint8).reshape(3, 5, 5)])
+    return {"prepared": packed, "pixels": pixels, "dump": dump}
 
 
 def content(kind: str, path: Path) -> str:
@@ -43,7 +48,8 @@ def content(kind: str, path: Path) -> str:
     if kind == "dump":
         dump = dumps.read(path, names=NAMES, recipe=RECIPE, image_id=IDS)
         return repr((dump.weights, dump.logits.tolist(), [level.tolist() for level in dump.levels]))
-    splits = [prepared.read(path, split) for split in prepared.SPLITS]
+    whole = {"prepared": (path,), "pixels": (path.with_name("prepared.h5"), path)}[kind]
+    splits = [prepared.read(whole[0], split, *whole[1:]) for split in prepared.SPLITS]
     return repr([{name: np.asarray(value).tolist() for name, value in vars(split).items()} for split in splits])
 
 
@@ -61,7 +67,7 @@ def places(path: Path) -> np.ndarray:
     return np.flatnonzero(small)
 
 
-@pytest.mark.parametrize("kind", ["prepared", "dump"])
+@pytest.mark.parametrize("kind", ["prepared", "pixels", "dump"])
 def test_a_flipped_byte_outside_the_large_arrays_is_noticed_or_changes_nothing(files, kind):
     path = files[kind]
     good, whole = content(kind, path), path.read_bytes()
@@ -78,7 +84,7 @@ def test_a_flipped_byte_outside_the_large_arrays_is_noticed_or_changes_nothing(f
     assert refused > 100
 
 
-@pytest.mark.parametrize("kind", ["prepared", "dump"])
+@pytest.mark.parametrize("kind", ["prepared", "pixels", "dump"])
 def test_a_file_truncated_anywhere_is_refused(files, kind):
     whole = files[kind].read_bytes()
     for length in range(0, len(whole), 97):
@@ -194,8 +200,7 @@ def test_a_dump_with_a_wrong_part_is_refused_in_one_line(files, damage):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("rows", np.array([0, 3]), "rows 0 to 3, expected some of 3"),
-        ("rows", np.array([-1, 2]), "rows -1 to 2"),
+        ("stratum", np.array([0, 1]), "train/stratum: found int64 (2,), expected int64 (3,)"),
         ("labels", np.full((3, 2), 0.5, np.float32), "labels that are not 0, 1 or NaN"),
         ("labels", np.zeros((3, 3), np.float32), "train/labels: found float32 (3, 3), expected float32 (3, 2)"),
         ("source", np.array(["a", "b"]), "train/source: found |S1 (2,), expected S (3,)"),

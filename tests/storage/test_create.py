@@ -208,10 +208,12 @@ def test_large_arrays_are_aligned_whatever_comes_before_them(tmp_path, length):
     about = {
         "study": "x" * length,
         "names": ["a", "b"],
+        "exclusive": True,
         "size": length,
         "columns": dict.fromkeys(prepared.SPLITS, columns),
     }
-    prepared.create(path, **about, rows=np.arange(length) % 3, moments=(0.5, 0.2))
+    strata = np.minimum([0, 1, 1], length - 1), np.arange(length) < 2
+    prepared.create(path, **about, strata=strata, moments=(0.5, 0.2))
     images = [prepared.read(path, split).images for split in prepared.SPLITS]
     for array in (dump.logits, dump.done, *dump.levels, *images):
         assert array.offset % arrays.ALIGNMENT == array.ctypes.data % arrays.ALIGNMENT == 0 and array.flags.aligned

@@ -14,15 +14,14 @@ LABELS = np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 
 
-def write(path, *, count: int = 3, size: int = 8, moments=(0.5, 0.25)):
+def write(path, *, count: int = 3, size: int = 8, strata=None, moments=(0.5, 0.25)):
     """A prepared file without dev images, laid out but not filled."""
     train = {"labels": LABELS, "image_id": IDS, "patient_id": ["1", "ü", "3"], "source": ["a", "b", "b"]}
     none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "source": []}
     repeated = {name: [column[n % 3] for n in range(count)] for name, column in train.items()}
     columns = {"train": repeated, "dev": none, "test": train}
-    rows = [2, 0, 2, 2]
-    about = {"study": "tiny", "names": ["Kälte", "Fieber"], "size": size}
-    prepared.create(path, **about, columns=columns, rows=rows, moments=moments)
+    about = {"study": "tiny", "names": ["Kälte", "Fieber"], "exclusive": True, "size": size}
+    prepared.create(path, **about, columns=columns, strata=strata or (np.arange(count) % 2, [7, 1]), moments=moments)
 
 
 @pytest.fixture
@@ -42,16 +41,16 @@ def test_what_is_written_is_read(filled):
     assert train.image_id.tolist() == IDS
     assert train.patient_id.tolist() == ["1", "ü", "3"]
     assert train.source.tolist() == ["a", "b", "b"]
-    assert train.rows.tolist() == [2, 0, 2, 2]
-    assert test.rows.tolist() == [0, 1, 2]
-    assert (train.names, train.size, train.study) == (["Kälte", "Fieber"], 8, "tiny")
+    assert (train.stratum.tolist(), train.wanted.tolist()) == ([0, 1, 0], [7, 1])
+    assert (test.stratum.tolist(), test.wanted.tolist()) == ([0, 0, 0], [3])
+    assert (train.names, train.size, train.study, train.exclusive) == (["Kälte", "Fieber"], 8, "tiny", True)
 
 
 def test_an_empty_split_keeps_its_shapes(filled):
     dev = prepared.read(filled, "dev")
     assert dev.images.shape == (0, 8, 8)
     assert dev.labels.shape == (0, 2)
-    assert len(dev.image_id) == len(dev.rows) == len(dev.patient_id) == 0
+    assert len(dev.image_id) == len(dev.stratum) == len(dev.patient_id) == dev.wanted.sum() == 0
 
 
 def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(filled):
@@ -63,7 +62,7 @@ def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(filled):
         assert np.array_equal(images[...], train.images)
         assert np.array_equal(file["train/labels"][...], train.labels, equal_nan=True)
         assert [name.decode() for name in file["train/image_id"]] == IDS
-        assert file["train/rows"][...].tolist() == [2, 0, 2, 2]
+        assert file["train/stratum"][...].tolist() == [0, 1, 0] and file["train/wanted"][...].tolist() == [7, 1]
 
 
 def test_mean_and_deviation_of_train_are_those_of_numpy(filled):
@@ -118,3 +117,57 @@ def test_an_impossible_mean_or_deviation_is_refused(tmp_path, moments):
     write(path, moments=moments)
     with pytest.raises(BadInput, match="mean"):
         prepared.read(path, "train")
+
+
+@pytest.mark.parametrize(
+    ("strata", "line"),
+    [
+        (([0, 2, 0], [1, 1]), "found strata 0 to 2, expected some of 2"),
+        (([0, -1, 0], [1, 1]), "found strata -1 to 0, expected some of 2"),
+        (([0, 0, 0], [3, 1]), "found 1 rows of stratum 1 wanted, which has 0"),  # drawn from nothing
+        (([0, 1, 0], [3, 0]), "found 0 rows of stratum 1 wanted, which has 1"),  # never drawn
+        (([0, 1, 0], [-3, 1]), "found -3 rows of stratum 0 wanted, which has 2"),
+    ],
+)
+def test_strata_that_no_epoch_can_be_drawn_from_are_refused(tmp_path, strata, line):
+    path = tmp_path / "prepared.h5"
+    write(path, strata=strata)
+    with pytest.raises(BadInput, match=f"{path}: {line}"):
+        prepared.read(path, "train")
+
+
+LARGER = np.random.default_rng(1).integers(0, 256, (3, 12, 12), dtype=np.uint8)
+
+
+def write_pixels(path, image_id):
+    """The images of `filled` at 12 × 12 pixels."""
+    prepared.create_pixels(path, size=12, image_id=image_id, moments=prepared.moments([LARGER]))
+    prepared.fill(path, "train", [LARGER])
+    prepared.fill(path, "test", [LARGER[::-1]])
+    return path
+
+
+def test_a_network_with_a_size_of_its_own_reads_its_own_pixels_and_their_moments(tmp_path, filled):
+    pixels = write_pixels(tmp_path / "teacher.h5", {"train": IDS, "dev": [], "test": IDS})
+    for split, images in {"train": LARGER, "dev": LARGER[:0], "test": LARGER[::-1]}.items():
+        plain, found = prepared.read(filled, split), prepared.read(filled, split, pixels)
+        assert np.array_equal(found.images, images) and found.size == 12
+        assert found.mean == pytest.approx((LARGER / 255).mean()) and found.std == pytest.approx((LARGER / 255).std())
+        for name in ("labels", "image_id", "patient_id", "source", "stratum", "wanted"):
+            assert np.array_equal(getattr(found, name), getattr(plain, name), equal_nan=name == "labels")
+
+
+def test_an_empty_file_of_pixels_is_tiny_and_stands_for_the_prepared_images(tmp_path, filled):
+    prepared.create_no_pixels(tmp_path / "student.h5")
+    found = prepared.read(filled, "train", tmp_path / "student.h5")
+    assert np.array_equal(found.images, PIXELS) and found.mean == prepared.read(filled, "train").mean
+    assert (tmp_path / "student.h5").stat().st_size < 1000
+
+
+def test_pixels_of_other_images_are_refused_in_one_line(tmp_path, filled):
+    pixels = write_pixels(tmp_path / "teacher.h5", {"train": IDS, "dev": [], "test": IDS[::-1]})
+    prepared.read(filled, "train", pixels)
+    with pytest.raises(BadInput, match=f"{pixels}: its 3 images are not the 3 of the test split"):
+        prepared.read(filled, "test", pixels)
+    with pytest.raises(BadInput, match=f"{filled}: found format 3, expected pixels of format 1"):
+        prepared.read(filled, "train", filled)

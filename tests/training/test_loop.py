@@ -10,9 +10,9 @@ from torch import nn
 from rayling.common.errors import BadInput
 from rayling.networks.feature_maps import Outputs
 from rayling.runtime import inference
-from rayling.training import loop
-from rayling.training.hard_loss import hard_bce, hard_loss
-from tests.toy import Linear, batches, dev_auroc, trained
+from rayling.training.epochs import shuffled
+from rayling.training.hard_loss import mean_loss
+from tests.toy import HARD, Linear, batches, dev_auroc, trained
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others(data
 
 def test_the_weights_are_those_of_the_best_epoch_and_not_of_the_last(data):
     def reversed_later(outputs, batch):  # without `views` the view is the epoch
-        total = hard_bce(logits=outputs.logits, labels=batch.labels if batch.view[0] < 2 else 1 - batch.labels)
+        total = mean_loss("bce", logits=outputs.logits, labels=batch.labels if batch.view[0] < 2 else 1 - batch.labels)
         return total, {"hard": total}
 
     network, history = trained(data, loss=reversed_later, epochs=5, schedule="constant")
@@ -62,7 +62,7 @@ def test_the_weights_are_those_of_the_best_epoch_and_not_of_the_last(data):
     best = history.sort_values(["dev_auroc", "dev_loss"], ascending=[False, True]).iloc[0]
     assert dev_auroc(network, data) == best["dev_auroc"]
     logits = torch.from_numpy(inference.logits(network, data["dev"]))
-    dev_loss = hard_bce(logits=logits, labels=torch.from_numpy(data["dev"].split.labels)).item()
+    dev_loss = mean_loss("bce", logits=logits, labels=torch.from_numpy(data["dev"].split.labels)).item()
     assert dev_loss == best["dev_loss"]
 
 
@@ -77,7 +77,7 @@ def test_where_no_auroc_on_dev_is_defined_the_loss_there_chooses_the_epoch(data)
     network, history = trained(data, network=Constant(), loss=towards, epochs=3, lr=1.0, schedule="constant")
     assert history["dev_auroc"].isna().all()
     logits = torch.from_numpy(inference.logits(network, data["dev"]))
-    assert hard_bce(logits=logits, labels=torch.ones(32, 2)).item() == history["dev_loss"].min()
+    assert mean_loss("bce", logits=logits, labels=torch.ones(32, 2)).item() == history["dev_loss"].min()
     assert history["dev_loss"].min() < history["dev_loss"].iloc[-1]
 
 
@@ -100,7 +100,7 @@ def test_under_a_constant_gradient_adam_moves_by_the_sum_of_the_learning_rates(d
 
 def test_an_epoch_has_every_row_as_often_as_it_is_listed_in_batches_of_almost_equal_size():
     for steps in (1, 2, 3, 4, 11):
-        order = loop.shuffled(11, steps, seed=0, epoch=2)
+        order = shuffled(11, steps, seed=0, epoch=2)
         assert len(order) == steps
         assert sorted(np.concatenate(order)) == list(range(11))
         sizes = [len(batch) for batch in order]
@@ -109,7 +109,7 @@ def test_an_epoch_has_every_row_as_often_as_it_is_listed_in_batches_of_almost_eq
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
     def order(seed, epoch):
-        return np.concatenate(loop.shuffled(50, 4, seed=seed, epoch=epoch)).tolist()
+        return np.concatenate(shuffled(50, 4, seed=seed, epoch=epoch)).tolist()
 
     assert order(0, 1) == order(0, 1)
     assert len({tuple(order(seed, epoch)) for seed in range(5) for epoch in range(5)}) == 25
@@ -121,7 +121,7 @@ def test_the_loss_receives_the_rows_the_view_and_the_labels_of_the_images(data, 
 
     def watched(outputs, batch):
         received.append((batch.rows, batch.view, batch.labels))
-        return hard_loss(outputs, batch)
+        return HARD(outputs, batch)
 
     trained(data, network=network, loss=watched, epochs=5, views=views)
     assert [set(view) for _, view, _ in received[::4]] == [{view} for view in expected]
@@ -136,7 +136,7 @@ def test_a_repeated_row_has_another_view_each_time(data, views):
 
     def watched(outputs, batch):
         received.append((batch.rows, batch.view))
-        return hard_loss(outputs, batch)
+        return HARD(outputs, batch)
 
     network = Linear()
     trained(data, network=network, loss=watched, epochs=4, batch_size=5, rows=rows, views=views)
@@ -157,7 +157,7 @@ def test_an_epoch_trains_on_its_rows_alone(data):
 
     def watched(outputs, batch):
         used.extend(batch.rows)
-        return hard_loss(outputs, batch)
+        return HARD(outputs, batch)
 
     trained(data, loss=watched, epochs=1, batch_size=3, rows=np.array([3, 3, 3, 8, 11]))
     assert sorted(used) == [3, 3, 3, 8, 11]
@@ -169,7 +169,7 @@ def test_an_epoch_trains_on_its_rows_alone(data):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_training_with_one_line(data, value):
     def broken(outputs, batch):
-        total, parts = hard_loss(outputs, batch)
+        total, parts = HARD(outputs, batch)
         return total + (value if batch.view[0] == 1 else 0), parts
 
     with pytest.raises(BadInput) as caught:

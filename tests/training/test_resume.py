@@ -8,7 +8,8 @@ import torch
 
 from rayling.common.errors import BadInput
 from rayling.training import checkpoint, loop, resume
-from rayling.training.hard_loss import hard_bce
+from rayling.training.epochs import Sampler
+from rayling.training.hard_loss import mean_loss
 from tests.toy import SETTINGS, batches, student
 
 
@@ -28,11 +29,13 @@ def train(halves, monkeypatch):
             steps.append(batch.rows)
             if len(steps) == killed_at:
                 raise Killed
-            total = hard_bce(logits=outputs.logits + 0.1 * torch.randn(outputs.logits.shape), labels=batch.labels)
+            total = mean_loss(
+                "bce", logits=outputs.logits + 0.1 * torch.randn(outputs.logits.shape), labels=batch.labels
+            )
             sign = -1 if spoilt and batch.view[0] == 2 else 1  # in the last of three epochs
             return sign * total, {"hard": total}
 
-        settings = {"rows": data["train"].split.rows, "seed": 0} | SETTINGS | {"epochs": 3} | changed
+        settings = {"sampler": Sampler(data["train"].split, seed=0), "seed": 0} | SETTINGS | {"epochs": 3} | changed
         history = loop.fit(network, **data, loss=noisy, unfinished=unfinished, **settings)
         return network.state_dict(), history, len(steps)
 

@@ -37,7 +37,7 @@ def test_the_splits_have_the_views_and_the_seed_of_the_parameters(folder):
 
 
 def save(name: str) -> weights.Header:
-    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network=name, backbones=[])
+    header = weights.Header.of(prepared.read("data/prepared.h5", "train"), network=name, head=1)
     torch.manual_seed(0)
     stage.save(name, weights.build(header), header, pd.DataFrame({"epoch": [0, 1], "loss": [0.5, 0.25]}))
     return header

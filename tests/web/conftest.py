@@ -23,34 +23,40 @@ from web.assemble import assemble
 from web.serve import server
 
 
-def write_network(path, *, size, keep_aspect):
-    """Export random weights, with a calibration that makes different findings present in different images."""
+def write_network(path, *, size, keep_aspect, exclusive):
+    """Export random weights, with a calibration that makes different findings present in different images.
+
+    Of exclusive findings, different ones are the most probable.
+    """
     generator = np.random.default_rng(size)
     torch.manual_seed(size)
-    student = Student(outputs=len(LABELS), grid=1).eval()
+    student = Student(outputs=len(LABELS), grid=1, head=4 if exclusive else 1).eval()
     shapes = generator.integers(40, 120, (300, 2))
     images = [Image.fromarray(soft_shadows(generator, *shape)) for shape in shapes]
     images = np.stack([reading.square(image, size=size, keep_aspect=keep_aspect) for image in images])
     with torch.no_grad():
         logits, _ = student((torch.from_numpy(images)[:, None] / 255 - 0.48) / 0.21)
     scale = 2 / logits.std(0)
+    scale = scale.mean().expand_as(scale) if exclusive else scale
     platt = torch.stack([scale, -scale * logits.mean(0)], 1).double().numpy()
-    calibration = Calibration(LABELS, platt, np.array([0.5, 0.1, 0.9, 0.4]))
-    header = Header(network="student", backbones=[], size=size, labels=LABELS, mean=0.48, std=0.21, study="random")
-    thresholds = dict(zip(LABELS, calibration.thresholds.tolist(), strict=True))
-    facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": thresholds, "notice": NOTICE}
+    thresholds = [None] * 4 if exclusive else [0.5, 0.1, 0.9, 0.4]
+    calibration = Calibration(LABELS, platt, None if exclusive else np.array(thresholds), exclusive)
+    about = {"study": "random", "exclusive": exclusive, "pretrained": False, "frozen": [], "head": student.head}
+    header = Header(network="student", backbones=[], size=size, labels=LABELS, mean=0.48, std=0.21, **about)
+    threshold = dict(zip(LABELS, thresholds, strict=True))
+    facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": threshold, "notice": NOTICE}
     out_of_distribution = OutOfDistribution(size).fit(images[:200], images[200:])
     exported = onnx_export.ExportedNetwork(student, header, calibration, out_of_distribution)
     onnx_export.save(path, onnx_export.to_onnx(exported, size=size), facts)
     return path
 
 
-@pytest.fixture(scope="module", params=[(64, False), (63, True)], ids=["stretched", "padded"])
+@pytest.fixture(scope="module", params=[(64, False, False), (63, True, True)], ids=["stretched", "padded, exclusive"])
 def model(request, tmp_path_factory):
     """An exported network as Python reads it; `address` is that of the page with it, `site` the page's folder."""
-    size, keep_aspect = request.param
+    size, keep_aspect, exclusive = request.param
     folder = tmp_path_factory.mktemp("web")
-    path = write_network(folder / "student.onnx", size=size, keep_aspect=keep_aspect)
+    path = write_network(folder / "student.onnx", size=size, keep_aspect=keep_aspect, exclusive=exclusive)
     assemble(path, folder / "site")
     made = OnnxModel(path)
     with server(folder / "site", 0) as page:

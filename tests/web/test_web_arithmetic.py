@@ -107,3 +107,21 @@ def test_windows_and_map_equal_a_slow_reference(size):
 def test_log_odds_stay_finite():
     got = calls(*(["occlusion", "logOdds", p] for p in (0, 1e-9, 0.2, 1 - 1e-9, 1)))
     assert np.allclose(got, [np.log(1e-6 / (1 - 1e-6))] * 2 + [np.log(0.25)] + [np.log((1 - 1e-6) / 1e-6)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "order"), [([0.2, 0.4, 0.4], ["b", "c", "a"]), ([0.3, 0.1, 0.6], ["c", "a", "b"])]
+)
+def test_of_exclusive_findings_the_first_of_the_most_probable_is_the_answer(probabilities, order):
+    facts = {"labels": ["a", "b", "c"], "exclusive": True, "threshold": {"a": None, "b": None, "c": None}}
+    (findings,) = calls(["ranking", "ranked", facts, probabilities])
+    assert [(finding["label"], finding["present"]) for finding in findings] == [
+        (label, label == order[0]) for label in order
+    ]
+    texts = calls(["text", "summary", findings, 0.5, "x.png"], *(["text", "decision", finding] for finding in findings))
+    assert texts == [
+        f"x.png – most probable: {order[0]} {max(probabilities) * 100:.1f}\u00a0%.",
+        "most probable",
+        "",
+        "",
+    ]

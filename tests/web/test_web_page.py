@@ -199,15 +199,27 @@ def test_the_page_describes_the_network(opened, model):
     assert "“random”" in text and f"{model.size} × {model.size} pixels" in text
 
 
+def test_thresholds_are_shown_where_findings_have_them(opened, model, tmp_path):
+    opened.read(save(tmp_path / "image.png", xray(seed=1)))
+    text = opened("evaluate", "() => document.getElementById('result').innerText")
+    marks = "() => [...document.querySelectorAll('.bar')].map((bar) => getComputedStyle(bar, '::after').content)"
+    assert text.count("threshold") == (0 if model.exclusive else 5)  # of each finding, and in the key
+    assert text.count("most probable") == (1 if model.exclusive else 0)
+    assert set(opened("evaluate", marks)) == ({"none"} if model.exclusive else {'""'})
+    assert ("present" in text or "absent" in text) != model.exclusive
+
+
 def test_the_page_shows_scores_on_test_if_the_model_has_them(browser, model):
     file = model.site / "model.json"
     content = file.read_text("utf-8")
     scores = {"auroc": {"macro": 0.8696, "macro_low": 0.8537, "macro_high": 0.8846}, "images": 1500}
+    scores |= {"accuracy": 0.7512, "accuracy_low": 0.73, "accuracy_high": 0.77}
     file.write_text(json.dumps(json.loads(content) | {"test": scores}), "utf-8")
     try:
         browser.open(model.address)
         text = browser("evaluate", "() => document.getElementById('about').innerText")
         assert "0.870 (95 %: 0.854 to 0.885)" in text and "1,500" in text and "F1" not in text
+        assert "0.751 (95 %: 0.730 to 0.770)" in text
     finally:
         file.write_text(content, "utf-8")
 

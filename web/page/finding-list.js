@@ -1,5 +1,5 @@
 import { create } from "./dom.js";
-import { percent } from "./text.js";
+import { decision, percent } from "./text.js";
 
 /** @import { Finding } from "./ranking.js" */
 
@@ -25,7 +25,8 @@ export class FindingList {
 }
 
 /** @param {Finding} finding */
-function rowOf({ label, index, probability, threshold, present }) {
+function rowOf(finding) {
+  const { label, index, probability, threshold, present } = finding;
   const radio = create("input", { type: "radio", name: "finding", value: label });
   radio.dataset.index = index;
   return create(
@@ -35,14 +36,14 @@ function rowOf({ label, index, probability, threshold, present }) {
     create("span", { className: "name" }, label),
     create("data", { value: String(probability), className: "probability" }, percent(probability)),
     bar(probability, threshold),
-    create("span", { className: "threshold" }, `threshold ${percent(threshold)}`),
-    create("span", { className: "decision" }, present ? "present" : "absent"),
+    create("span", { className: "threshold" }, threshold === null ? "" : `threshold ${percent(threshold)}`),
+    create("span", { className: "decision" }, decision(finding)),
   );
 }
 
 /** Hidden from screen readers: the numbers stand beside it. */
 function bar(probability, threshold) {
-  const drawn = create("span", { className: "bar", ariaHidden: "true" });
+  const drawn = create("span", { className: threshold === null ? "bar" : "bar limited", ariaHidden: "true" });
   drawn.style.setProperty("--probability", probability);
   drawn.style.setProperty("--threshold", threshold);
   return drawn;

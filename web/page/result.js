@@ -9,6 +9,7 @@ export class Result {
   /** @param facts of the network */
   constructor(facts) {
     this.facts = facts;
+    element("key").hidden = facts.exclusive;
     this.findings = new FindingList(element("labels"), () => this.#updateMap());
     const show = element("show");
     show.addEventListener("change", () => element("xray").classList.toggle("bare", !show.checked));

@@ -7,6 +7,12 @@ export function percent(share) {
   return `${(share * 100).toFixed(1)}\u00a0%`;
 }
 
+/** What is decided about a finding; nothing about those that are not the most probable of exclusive ones. */
+export function decision({ threshold, present }) {
+  if (threshold === null) return present ? "most probable" : "";
+  return present ? "present" : "absent";
+}
+
 /**
  * The result in one or two sentences, for screen readers.
  *
@@ -18,5 +24,5 @@ export function summary(findings, distance, name) {
   const present = findings.filter((finding) => finding.present);
   const list = present.map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ");
   const warning = distance > 1 ? "Unlike the training images. " : "";
-  return `${warning}${name} – ${list ? `present: ${list}` : "no finding reaches its threshold"}.`;
+  return `${warning}${name} – ${list ? `${decision(present[0])}: ${list}` : "no finding reaches its threshold"}.`;
 }

@@ -22,16 +22,19 @@ def class_folders(root: str | Path, *, labels: list[str], classes: dict[str, str
 
     `classes` maps a folder, or a part of one by file name (`PNEUMONIA/virus`), to a label; other folders are ignored.
     The folder `test` is split "test". Kermany's `val` has 16 images and is split anew together with `train`. An image
-    whose name is not Kermany's is a patient of its own. Raises `BadInput` for a missing root and for a class that is no
+    whose name is not Kermany's is a patient of its own. Without `labels` and `classes`, all images below `root` count.
+    Raises `BadInput` for a missing root and for a class that is no
     label or has no image.
     """
     root, classes = Path(root), label_mapping.checked_classes(classes, labels)
     if not root.is_dir():
-        raise BadInput(f"{root}: no such folder; expected class folders in it: {', '.join(classes)}")
+        what = f"class folders in it: {', '.join(classes)}" if classes else "images in it"
+        raise BadInput(f"{root}: no such folder; expected {what}")
     tops = {name for name in ("train", "val", "test") if (root / name).is_dir()} or {"."}
     images = [PurePosixPath(image) for image in reading.utf8_image_files(root)]
     inside = [image for image in images if str(image.parent.parent) in tops]
     keys = {image: key for image in inside if (key := _class_of(image, classes))}
+    keys = keys if classes else dict.fromkeys(images, "")
     present = {folder.name for top in tops for folder in (root / top).iterdir() if folder.is_dir()}
     label_mapping.refuse_absent(classes, set(keys.values()), present, f"{root}: found no image of class")
     return label_mapping.table(

@@ -17,7 +17,8 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     """Read the X-rays that `root/metadata.csv` lists; lateral images, CT and other findings are left out.
 
     `classes` maps a part of a finding (`Pneumonia/Viral/COVID-19`, formerly `COVID-19, ARDS`) to a label. If labels are
-    `exclusive`, only the last part that maps counts, which is the most specific. Raises `BadInput` for a missing file
+    `exclusive`, only the last part that maps counts, which is the most specific. Without `labels` and `classes`, every
+    finding counts. Raises `BadInput` for a missing file
     or column, a class that is no label or in no finding, and a file that is listed with two different labels.
     """
     classes = label_mapping.checked_classes(classes, labels)
@@ -27,7 +28,7 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     parts = cells["finding"].map(lambda finding: [part.strip() for part in re.split("[/,]", finding)])
     mapped = parts.map(lambda row: [part for part in row if part in classes])
     cells["found"] = mapped.map(lambda row: tuple(row[-1:] if exclusive else row))
-    cells["left_out"] = _left_out(cells)
+    cells["left_out"] = _left_out(cells, any_finding=not classes)
     present = set(parts[~cells["left_out"].isin(["lateral view", "CT"])].explode())
     label_mapping.refuse_absent(classes, present, present, f"{file}: found no frontal X-ray with finding")
     for column in ("patientid", "filename"):
@@ -47,12 +48,12 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     )
 
 
-def _left_out(cells: pd.DataFrame) -> np.ndarray:
+def _left_out(cells: pd.DataFrame, *, any_finding: bool) -> np.ndarray:
     """Return why each row is not used: the first reason that applies, or ""."""
     reasons = {
         "CT": (cells["modality"].str.lower() == "ct") | cells["view"].str.lower().isin(SLICES),
         "lateral view": cells["view"].str.lower().isin(LATERAL),
-        "another finding": cells["found"].str.len() == 0,
+        "another finding": (cells["found"].str.len() == 0) & (not any_finding),
     }
     return np.select(list(reasons.values()), list(reasons), default="")
 
