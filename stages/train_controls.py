@@ -35,6 +35,7 @@ def main() -> None:
         "views",
         "hard_loss",
         "student.head",
+        "student.standardise",
         "student.epochs",
         "student.batch_size",
         "student.lr",
@@ -42,7 +43,8 @@ def main() -> None:
         "student.schedule",
     )
     batches = dict(zip(SPLITS, stage.splits(*SPLITS, device=hardware.start(p.seed), p=p), strict=True))
-    settings = {"seed": p.seed, "head": p.student.head, **stage.settings(p.student), **p.compute.model_dump()}
+    shape = {"head": p.student.head, "standardise": p.student.standardise}
+    settings = {"seed": p.seed, "shape": shape, **stage.settings(p.student), **p.compute.model_dump()}
     border, alone, source = (
         checkpoint.for_training(f"control-{name}", p, "data/prepared.h5") for name in ("border", "alone", "source")
     )
@@ -58,15 +60,23 @@ def main() -> None:
 
 
 def train(
-    name: str, batches: dict[str, Batches], *, head: int, hard: str, seed: int, unfinished: Path, wrap=None, **settings
+    name: str,
+    batches: dict[str, Batches],
+    *,
+    shape: dict,
+    hard: str,
+    seed: int,
+    unfinished: Path,
+    wrap=None,
+    **settings,
 ) -> dict[str, np.ndarray]:
-    """Train a student's network with this `head`, inside `wrap` if there is one, by the `hard` loss.
+    """Train a student's network by the `hard` loss, inside `wrap` if there is one. `shape` is as of `Header.of`.
 
     Returns logits (N, K) of dev and test by name.
     """
     images = batches["train"]
     hardware.start(seed)  # the same first weights whatever was trained before
-    network = weights.build(weights.Header.of(images.split, network=name, head=head))
+    network = weights.build(weights.Header.of(images.split, network=name, **shape))
     network = (wrap(network) if wrap else network).to(images.device)
     loop.fit(
         network,

@@ -35,7 +35,7 @@ def main() -> None:
         "compute",
     )
     train, dev = stage.splits("train", "dev", device=hardware.start(p.student_seed), p=p, cached_views=p.cached_views)
-    header = weights.Header.of(train.split, network="student", head=p.student.head)
+    header = weights.Header.of(train.split, network="student", head=p.student.head, standardise=p.student.standardise)
     student = weights.build(header, grid=p.features.grid).to(train.device)
 
     def sliced_wasserstein(**maps):

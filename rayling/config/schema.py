@@ -143,6 +143,7 @@ class Views(Section):
     scale: Share
     brightness: Share
     contrast: Share
+    gamma: Annotated[float, Field(ge=0, le=2)]
 
 
 class Features(Section):
@@ -227,10 +228,12 @@ class Assistant(Training):
 class Student(Training):
     """The paper's three blocks, trained on the labels and the outputs of `learn_from`.
 
-    `head` is the grid of averages, so many cells each way, between the third block and the linear layer.
+    `head` is the grid of averages, so many cells each way, between the third block and the linear layer. With
+    `standardise` it brings each image to mean 0 and deviation 1, so that exposure and contrast tell it nothing.
     """
 
     head: Annotated[int, Field(ge=1, le=8)]
+    standardise: bool
     wasserstein: Literal["channels", "activations"]
     directions: Count  # random directions of the sliced Wasserstein distance
     weights: Weights

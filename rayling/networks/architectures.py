@@ -174,12 +174,15 @@ class Student(nn.Module):
     the first block, max pooling by 2 after the first and the second, average pooling before the linear layer.
     """
 
-    def __init__(self, *, outputs: int, grid: int, head: int) -> None:
-        """`outputs` is K, `grid` is that of the feature maps; the linear layer sees averages over head × head cells."""
+    def __init__(self, *, outputs: int, grid: int, head: int, standardise: bool = False) -> None:
+        """`outputs` is K, `grid` is that of the feature maps; the linear layer sees averages over head × head cells.
+
+        With `standardise` each image is first brought to mean 0 and deviation 1.
+        """
         super().__init__()
         if head < 1:
             raise ValueError(f"a student with a head of {head} × {head} cells, expected 1 × 1 or more")
-        self.grid, self.head = grid, head
+        self.grid, self.head, self.standardise = grid, head, standardise
         self.block1 = _block(1, 64, kernel=5, stride=2)
         self.block2 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 64, kernel=3, stride=1))
         self.block3 = nn.Sequential(nn.MaxPool2d(2), *_block(64, 128, kernel=3, stride=1))
@@ -187,17 +190,26 @@ class Student(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Outputs:
         """(B, 1, H, H) -> logits (B, K), the outputs of the three blocks on the grid (B, 64 | 64 | 128, g, g)."""
-        features, first = tap(self.block1(images), self.grid)
+        features, first = tap(self.block1(self._input(images)), self.grid)
         features, second = tap(self.block2(features), self.grid)
         features, third = tap(self.block3(features), self.grid)
         return Outputs(self._classified(features), [first, second, third])
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 1, H, H) -> logits (B, K), without feature maps, which keep onnxruntime from computing in 8 bits."""
-        return self._classified(self.block3(self.block2(self.block1(images))))
+        return self._classified(self.block3(self.block2(self.block1(self._input(images)))))
+
+    def _input(self, images: torch.Tensor) -> torch.Tensor:
+        return standardised(images) if self.standardise else images
 
     def _classified(self, features: torch.Tensor) -> torch.Tensor:
         return self.linear(features.mean((2, 3)) if self.head == 1 else averages(features, self.head).flatten(1))
+
+
+def standardised(images: torch.Tensor) -> torch.Tensor:
+    """(B, 1, H, H) -> each image with mean 0 and deviation 1, or less where it is nearly uniform."""
+    centred = images - images.mean((2, 3), keepdim=True)
+    return centred / (centred.square().mean((2, 3), keepdim=True).sqrt() + 0.1)  # in deviations of the train images
 
 
 def averages(features: torch.Tensor, cells: int) -> torch.Tensor:

@@ -33,6 +33,7 @@ class Header:
     pretrained: bool  # the backbones take three channels, scaled as pretrained weights expect
     frozen: list[bool]  # which of the backbones are linear probes
     head: int  # the student's linear layer sees averages over head × head cells; 0 for backbones
+    standardise: bool  # the student brings each image to mean 0 and deviation 1; false for backbones
 
     @classmethod
     def of(
@@ -44,9 +45,11 @@ class Header:
         pretrained: bool = False,
         frozen: Sequence[bool] = (),
         head: int = 0,
+        standardise: bool = False,
     ) -> "Header":
         """The header of a network for the images and labels of `split`: of backbones, or a student with a head."""
-        about = {"network": network, "backbones": list(backbones), "pretrained": pretrained, "head": head}
+        about = {"network": network, "backbones": list(backbones), "pretrained": pretrained}
+        about |= {"head": head, "standardise": standardise}
         return cls(**about, frozen=list(frozen) or [False] * len(backbones), **_data_of(split))
 
 
@@ -64,7 +67,7 @@ def build(header: Header, *, start_pretrained: bool = False, levels: Sequence[in
     """
     labels = len(header.labels)
     if not header.backbones:
-        return _channels_last(Student(outputs=labels, grid=grid, head=header.head))
+        return _channels_last(Student(outputs=labels, grid=grid, head=header.head, standardise=header.standardise))
     moments = (header.mean, header.std) if header.pretrained else None
     about = {"outputs": labels, "levels": levels, "grid": grid, "moments": moments}
     members = [

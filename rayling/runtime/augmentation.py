@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from rayling.runtime import hardware
 
-DRAWS = 6  # rotate, shift x, shift y, scale, brightness, contrast
+DRAWS = 7  # rotate, shift x, shift y, scale, brightness, contrast, gamma
+_STRIDE = 6  # of the counter; gamma came later, and its counters lie beyond all others
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -28,15 +29,16 @@ def keys(image_ids: np.ndarray) -> np.ndarray:
 
 
 def draws(image_keys: np.ndarray, *, view: int | np.ndarray, seed: int) -> np.ndarray:
-    """Uniform numbers in [-1, 1): keys (B,) uint64 -> (B, 6) float32. View 0 is all zeros.
+    """Uniform numbers in [-1, 1): keys (B,) uint64 -> (B, 7) float32. View 0 is all zeros.
 
     `view` is one number for all images or one for each, (B,). SplitMix64 (Steele, Lea, Flood 2014) serves as a
     counter-based generator: the counter is (view, index of the draw), the key is that of the image mixed with the seed.
     """
     start = _mix(image_keys ^ _mix(np.array([seed], np.uint64) + _GOLDEN))
     view = np.broadcast_to(np.asarray(view, np.uint64), len(image_keys))[:, None]  # (B, 1)
-    counter = view * np.uint64(DRAWS) + np.arange(DRAWS, dtype=np.uint64)
-    bits = _mix(start[:, None] + counter * _GOLDEN)  # (B, 6)
+    counter = view * np.uint64(_STRIDE) + np.arange(_STRIDE, dtype=np.uint64)
+    counter = np.concatenate([counter, view + np.uint64(2**63)], axis=1)
+    bits = _mix(start[:, None] + counter * _GOLDEN)  # (B, 7)
     return np.where(view, (bits >> np.uint64(40)) * 2.0**-23 - 1, 0).astype(np.float32)
 
 
@@ -55,15 +57,19 @@ def apply(
     scale: float,
     brightness: float,
     contrast: float,
+    gamma: float = 0.0,
 ) -> torch.Tensor:
-    """One view of every image: grey values (B, 1, H, H) in 0..1 and draws (B, 6) in [-1, 1] -> (B, 1, H, H).
+    """One view of every image: grey values (B, 1, H, H) in 0..1 and draws (B, 7) in [-1, 1] -> (B, 1, H, H).
 
     Each amount is the largest change, which a draw of -1 or 1 makes: `rotate` in degrees, `shift` as a share of the
     width, `scale` as a share of the size, `brightness` as a share of full white, `contrast` as a share by which values
-    move away from mid-grey or towards it. A row of zeros returns its image unchanged.
+    move away from mid-grey or towards it, `gamma` in the logarithm of the exponent of grey values. A row of zeros
+    returns its image unchanged.
     """
-    amounts = torch.tensor([math.radians(rotate), 2 * shift, 2 * shift, scale, 0, 0])
+    amounts = torch.tensor([math.radians(rotate), 2 * shift, 2 * shift, scale, 0, 0, 0])
     moved = _move(images, draws * hardware.to_device(amounts, draws.device))
+    if gamma:
+        moved = moved ** (draws[:, 6, None, None, None] * gamma).exp()
     light = draws[:, 4, None, None, None] * brightness
     stretch = 1 + draws[:, 5, None, None, None] * contrast
     changed = ((moved - 0.5) * stretch + 0.5 + light).clamp(0, 1)

@@ -55,7 +55,7 @@ def export(path: Path, backbones: list[str]) -> Path:
     """Export a network with random weights, a student if there are no `backbones`."""
     names = [f"label {n}" for n in range(LABELS)]
     about = {"network": "x", "backbones": backbones, "labels": names, "size": SIZE, "mean": 0.5, "std": 0.25}
-    about |= {"frozen": [False] * len(backbones), "head": 0 if backbones else HEAD}
+    about |= {"standardise": False, "frozen": [False] * len(backbones), "head": 0 if backbones else HEAD}
     header = weights.Header(**about, study="bench", exclusive=False, pretrained=False)
     network = weights.build(header)
     for module in network.modules():

@@ -77,7 +77,7 @@ def noisy(split, noise):
 def train(path, *, wrap=None, **changed):
     """The logits (N, 2) of a control on test, and the labels there."""
     data = {split: Batches(path, split, device=torch.device("cpu"), views=VIEWS) for split in COUNTS}
-    settings = {"head": 1, "hard": "bce", "unfinished": None} | SETTINGS | changed
+    settings = {"shape": {"head": 1}, "hard": "bce", "unfinished": None} | SETTINGS | changed
     logits = train_controls.train("tiny", data, wrap=wrap, **settings)
     assert logits["tiny/dev"].shape == (COUNTS["dev"], 2)
     return logits["tiny/test"], data["test"].split.labels

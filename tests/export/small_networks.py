@@ -19,7 +19,7 @@ def build(backbones=(), size=SIZE, *, labels=LABELS, exclusive=False, head=1):
     """An untrained network in inference mode, the student unless there are backbones, and its header."""
     torch.manual_seed(0)
     about = {"study": "tiny", "exclusive": exclusive, "pretrained": False, "head": 0 if backbones else head}
-    about |= {"frozen": [False] * len(backbones)}
+    about |= {"frozen": [False] * len(backbones), "standardise": False}
     header = weights.Header("student", list(backbones), labels, size, 0.5, 0.2, **about)
     return weights.build(header).eval(), header
 

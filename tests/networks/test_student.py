@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from rayling.networks.architectures import Student, averages
+from rayling.networks.architectures import Student, averages, standardised
 from stages.evaluate import cost
 from tests.toy import images, rms, run
 
@@ -99,3 +99,17 @@ def test_four_times_the_pixels_cost_four_times_the_convolutions():
     student = Student(outputs=1, grid=4, head=1).eval()
     small, large = (cost(student, size)["macs"] - 128 for size in (32, 64))
     assert large == 4 * small
+
+
+def test_a_standardising_student_does_not_see_exposure_and_contrast():
+    torch.manual_seed(0)
+    network = Student(outputs=3, grid=2, head=2, standardise=True).eval()
+    brighter = 1.7 * images() + 0.6
+    found, expected = run(network, brighter), run(network, images())
+    assert torch.allclose(found.logits, expected.logits, atol=0.05 * expected.logits.abs().max())
+    network.standardise = False
+    assert not torch.allclose(run(network, brighter).logits, run(network, images()).logits, atol=1e-2)
+
+
+def test_a_uniform_image_is_standardised_to_zeros():
+    assert torch.equal(standardised(torch.full((2, 1, 8, 8), 3.0)), torch.zeros(2, 1, 8, 8))

@@ -14,7 +14,7 @@ from rayling.networks import weights
 from rayling.storage import prepared
 from tests.toy import images, run
 
-STUDENT = {"network": "student", "head": 2}
+STUDENT = {"network": "student", "head": 2, "standardise": True}
 TEACHER = {"network": "teacher", "backbones": ["resnet10t", "mobilenetv3_small_050"]}
 PRETRAINED = {"network": "assistant", "backbones": ["resnet10t"], "pretrained": True}
 FEATURES = {"levels": [2, 3, 4], "grid": 3}

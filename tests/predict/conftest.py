@@ -45,7 +45,7 @@ def write_model(path, name, backbones, out_of_distribution):
         labels, shifts, threshold = [*LABELS, "third", "fourth"], [0.5, 0.0, 0.0, 0.0], None
     exclusive = threshold is None
     about = {"labels": labels, "study": "tiny", "exclusive": exclusive, "head": 0 if backbones else 1}
-    about |= {"frozen": [False] * len(backbones)}
+    about |= {"frozen": [False] * len(backbones), "standardise": False}
     header = weights.Header(network=name, backbones=backbones, size=32, mean=0.5, std=0.2, pretrained=False, **about)
     torch.manual_seed(0)
     network = weights.build(header).eval()

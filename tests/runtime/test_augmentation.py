@@ -12,7 +12,7 @@ from rayling.runtime.loader import Batches
 
 NONE = {"rotate": 0.0, "shift": 0.0, "scale": 0.0, "brightness": 0.0, "contrast": 0.0}
 USUAL = {"rotate": 7.0, "shift": 0.05, "scale": 0.08, "brightness": 0.1, "contrast": 0.15}
-ROTATE, RIGHT, DOWN, SCALE, BRIGHTNESS, CONTRAST = range(6)
+ROTATE, RIGHT, DOWN, SCALE, BRIGHTNESS, CONTRAST, GAMMA = range(7)
 KEYS = augmentation.keys(np.array([f"patient{n}/view1.jpg" for n in range(4000)]))
 
 
@@ -95,6 +95,12 @@ def test_a_shift_moves_a_point_by_that_share_of_the_width(draw, moved, sign):
     assert np.abs(place - 8).tolist() == list(moved)
     assert shifted.max() == pytest.approx(1, abs=1e-5)
     assert shifted.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.5])
+def test_gamma_is_the_logarithm_of_an_exponent_of_grey_values(value):
+    images = noise(2)
+    assert torch.allclose(changed(images, GAMMA, value, gamma=0.4), images ** np.exp(0.4 * value), atol=1e-5)
 
 
 def test_half_a_draw_shifts_half_as_far():

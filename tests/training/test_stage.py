@@ -28,10 +28,10 @@ def folder(halves, tmp_path, monkeypatch):
 
 
 def test_the_splits_have_the_views_and_the_seed_of_the_parameters(folder):
-    p = SimpleNamespace(seed=7, views=Views(**VIEWS))
+    p = SimpleNamespace(seed=7, views=Views(**VIEWS, gamma=0.0))
     train, dev = stage.splits("train", "dev", device=CPU, p=p, cached_views=4)
     assert (len(train), len(dev)) == (48, 32)
-    assert train.recipe == dev.recipe == {"seed": 7, "count": 4, **VIEWS}
+    assert train.recipe == dev.recipe == {"seed": 7, "count": 4, **VIEWS, "gamma": 0.0}
     [test] = stage.splits("test", device=CPU, p=p)
     assert test.recipe["count"] == 1
 

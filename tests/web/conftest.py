@@ -41,7 +41,14 @@ def write_network(path, *, size, keep_aspect, exclusive):
     platt = torch.stack([scale, -scale * logits.mean(0)], 1).double().numpy()
     thresholds = [None] * 4 if exclusive else [0.5, 0.1, 0.9, 0.4]
     calibration = Calibration(LABELS, platt, None if exclusive else np.array(thresholds), exclusive)
-    about = {"study": "random", "exclusive": exclusive, "pretrained": False, "frozen": [], "head": student.head}
+    about = {
+        "study": "random",
+        "exclusive": exclusive,
+        "pretrained": False,
+        "frozen": [],
+        "head": student.head,
+        "standardise": student.standardise,
+    }
     header = Header(network="student", backbones=[], size=size, labels=LABELS, mean=0.48, std=0.21, **about)
     threshold = dict(zip(LABELS, thresholds, strict=True))
     facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": threshold, "notice": NOTICE}
