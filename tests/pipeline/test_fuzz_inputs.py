@@ -137,7 +137,7 @@ def test_readers_of_tables(reader):
                 believable(table)
                 given_path = Path(folder, "split.csv")
                 given_path.write_bytes(contents[1])
-                outcome(splits.from_csv, table.assign(left_out=""), given_path)
+                outcome(splits.from_csv, table.assign(left_out="", unlabelled=False), given_path)
 
     read()
 
