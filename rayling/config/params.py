@@ -6,6 +6,7 @@ names with the `params:` of the stage in `dvc.yaml`.
 
 import difflib
 import reprlib
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,8 +66,9 @@ def _validated(content: object, path: str | Path) -> Params:
 
 
 def _one_line(problem: dict) -> str:
-    # pydantic puts the reader's name into the location of a source, where the file has none
-    parts = [str(part) for part in problem["loc"] if part not in READERS]
+    # pydantic puts the reader's name behind the number of a source, where the file has none
+    pairs = pairwise(("", *problem["loc"]))
+    parts = [str(part) for before, part in pairs if not (isinstance(before, int) and part in READERS)]
     key = ".".join(parts) or "the whole file"
     if problem["type"] == "extra_forbidden":
         return _unknown_key(key, str(problem["loc"][-1]))

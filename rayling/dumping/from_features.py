@@ -9,6 +9,7 @@ import torch
 from rayling.common.atomic import atomic
 from rayling.dumping.fill import Part
 from rayling.networks.architectures import Ensemble, LinearProbe
+from rayling.runtime import distributed
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
 from rayling.storage.dumps import Dump, DumpWriter
@@ -29,6 +30,8 @@ def dump(path: str | Path, parts: Sequence[Part], train: Batches, *, title: str,
     Raises BadInput if the features are of other views or images.
     """
     features = dumps.read(FEATURES, names=Dump(FEATURES).names, recipe=train.recipe, image_id=train.split.image_id)
+    if distributed.rank():
+        return  # the work of a moment, for one process
     about = {"names": train.split.names, "image_id": train.split.image_id, "recipe": train.recipe}
     with atomic(path) as partial:
         dumps.create(partial, **about, **made_by)

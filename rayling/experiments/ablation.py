@@ -3,134 +3,105 @@
 Every experiment of the current commit is one run. The parameters in which runs differ are the settings; runs that
 differ in `student_seed` alone are repetitions. Writes table.md, table.csv and gain.png to plots/ablation. With
 `--on dev`, the scores are those of dev and the folder is plots/ablation/dev: choose settings by these, because a score
-on test is optimistic once settings were chosen by it.
+on test is optimistic once settings were chosen by it. With `--external FOLDER`, the scores on test stand beside those
+on films of FOLDER, and the folder is plots/ablation/external.
 """
 
 import argparse
 import subprocess
-from ast import literal_eval
 from pathlib import Path
 
-import dvc.api
 import pandas as pd
-from ruamel.yaml import YAML
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput, run_command
 from rayling.config import params
-from rayling.experiments import compare
-from rayling.experiments.sweep import OF_TEACHER
+from rayling.config.schema import Data
+from rayling.experiments import compare, external
+from rayling.experiments import runs as experiments
 
 FOLDER = Path("plots/ablation")
-METRICS = {"auroc.macro": "AUROC", "average_precision.macro": "average precision", "f1.macro": "F1"}
-OF_ASSISTANT = ("train_assistant", "dump@assistant")
-# by `learn_from`, the stages of the networks that the student learns from
-STAGES = {"labels": (), "teacher": OF_TEACHER, "assistant": (*OF_TEACHER, *OF_ASSISTANT)}
 
 
 def main() -> None:
     """Read all runs, compare them, write table and picture, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--on", choices=["test", "dev"], default="test", help="the split to score on")
-    split = parser.parse_args().on
-    content = params.read_all()
-    study = content["study"]
-    listed = pd.DataFrame(dvc.api.exp_show())
-    listed = listed[[lock_matches(row) for _, row in listed.iterrows()]]
-    runs = finished_runs(listed, names=list(flatten(content)), study=study, split=split)
+    options, content = arguments(), params.read_all()
+    study, data = content["study"], params.read("data").data
+    listed = experiments.listed()
+    metrics = metrics_of(data, options)
+    about = {"names": list(experiments.flatten(content)), "study": study, "split": options.on, "metrics": metrics}
+    runs = experiments.finished_runs(listed, **about)
     if len(runs) < 2:
         raise BadInput("dvc exp list: found no experiment of this commit to compare with it: `make ablation` runs some")
-    settings = varied_settings(runs)
-    table = compare.compare(runs, metrics=list(METRICS.values()), settings=settings)
-    write(FOLDER if split == "test" else FOLDER / split, table, settings=settings, study=study, split=split)
-    print(compare.markdown(table, settings=settings))
+    settings, names, title = experiments.varied_settings(runs, metrics.values()), list(metrics.values()), options.on
+    if options.external:
+        films = external.Films(options.external, data, study=study, source=options.external_source)
+        runs, names = with_external(runs, listed.loc[runs.index], films, per_label=options.per_label)
+        title = f"test, and {len(films)} films of {options.external.name}"
+    table = compare.compare(runs, metrics=names, settings=settings)
+    form = compare.side_by_side if options.external else compare.markdown
+    text = form(table, settings=settings) + compare.note(table)
+    write(folder_of(options), table, text, settings=settings, study=study, title=title)
+    print(text)
 
 
-def lock_matches(row: pd.Series) -> bool:
-    """Whether the student of an experiment, a row of `dvc.api.exp_show`, was trained with the parameters of the row.
+def arguments() -> argparse.Namespace:
+    """The command line. Raises BadInput for options that do not go together."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--on", choices=["test", "dev"], default="test", help="the split to score on")
+    parser.add_argument("--external", type=Path, metavar="FOLDER", help="films that no run has seen, to score on too")
+    text = "the source of the study whose layout FOLDER has, from 0"
+    parser.add_argument("--external-source", type=int, default=0, metavar="N", help=text)
+    parser.add_argument("--per-label", action="store_true", help="with --external: the AUROC of each label too")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"where to write, by default below {FOLDER}")
+    options = parser.parse_args()
+    if options.external and options.on == "dev":
+        raise BadInput("--external: found --on dev, expected test: what is chosen by films is not measured by them")
+    if options.per_label and not options.external:
+        raise BadInput("--per-label: found no --external, expected it too")
+    return options
 
-    If an experiment ran other stages only, its scores are those of whatever was run and committed before.
+
+def folder_of(options: argparse.Namespace) -> Path:
+    """Where the table goes."""
+    if options.output:
+        return options.output
+    return FOLDER / "external" if options.external else FOLDER / ("" if options.on == "test" else options.on)
+
+
+def metrics_of(data: Data, options: argparse.Namespace) -> dict[str, str]:
+    """The names of the scores of the split, by their keys in metrics/student.json, that every run must have."""
+    if options.external:
+        return external.metrics_of(data, per_label=False)
+    return experiments.METRICS | (experiments.OF_EXCLUSIVE if data.exclusive else {})
+
+
+def with_external(
+    runs: pd.DataFrame, listed: pd.DataFrame, films: external.Films, *, per_label: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """The runs with their scores on films too, as "AUROC, external" beside "AUROC", and the names of all scores.
+
+    `listed` has the row of each run, in their order. Scores that no run has are left out.
     """
-    if row["rev"] == "workspace":
-        return False
-    locked = lock_of(row["rev"])
-    stages = ("prepare", *STAGES.get(row["learn_from"], ()), "train_student")
-    return all(stage_matches(row, locked.get(stage, {})) for stage in stages)
+    metrics, suffix = external.metrics_of(films.data, per_label=per_label), f", {compare.EXTERNAL}"
+    cache = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    outside = external.scores_of(listed, films, cache=Path(cache))[list(metrics.values())]
+    inside = experiments.scores_of(listed, metrics)
+    scores = inside.join(outside.add_suffix(suffix)).dropna(axis="columns", how="all")
+    names = [name for inner in metrics.values() for name in (inner, inner + suffix) if name in scores]
+    return runs.drop(columns=runs.columns.intersection(names)).join(scores[names]), names
 
 
-def lock_of(revision: str) -> dict[str, dict]:
-    """The stages in dvc.lock at a git revision, by name; none if there is no such file."""
-    text = subprocess.run(["git", "show", f"{revision}:./dvc.lock"], capture_output=True, text=True).stdout
-    content = YAML(typ="safe").load(text)  # YAML 1.2, as DVC writes it, parsed in C: 0.1 s
-    return content["stages"] if content else {}
-
-
-def stage_matches(row: pd.Series, stage: dict) -> bool:
-    """Whether a stage of dvc.lock has parameters, and all of them have the values of the row."""
-    values = flatten(stage.get("params", {}).get("params.yaml", {}))
-    return bool(values) and all(is_same(row.get(key), value) for key, value in values.items())
-
-
-def is_same(shown: object, value: object) -> bool:
-    """Whether `dvc.api.exp_show` shows this value of dvc.lock: there, integers may be floats, and lists are text."""
-    numeric = isinstance(value, int | float) and isinstance(shown, int | float)
-    return shown == value if numeric else str(shown) == str(value)
-
-
-def finished_runs(listed: pd.DataFrame, *, names: list[str], study: str, split: str = "test") -> pd.DataFrame:
-    """The finished runs of `study`, one row each, as `compare.compare` takes them.
-
-    `listed` is what `dvc.api.exp_show` lists, `names` are the dotted names of all parameters. The scores are those of
-    `split`, test or dev. A run that is both the commit and an experiment comes once. Raises BadInput if there is none.
-    """
-    unfinished = listed["State"].isin(["Running", "Queued", "Failed"])  # listed with the metrics of the commit
-    runs = listed[(listed["study"] == study) & ~unfinished].copy()
-    for key, name in METRICS.items():
-        key = key if split == "test" else f"{split}.{key}"
-        column = next((c for c in (f"metrics/student.json:{key}", key) if c in runs), None)
-        runs[name] = pd.to_numeric(runs[column], errors="coerce") if column else float("nan")
-    known = [name for name in names if name in runs and not name.startswith("studies.")]
-    known += [name for name in names if name.startswith(f"studies.{study}.") and name in runs]
-    runs = runs.dropna(subset=list(METRICS.values()))[[*known, *METRICS.values()]].astype({"student_seed": int})
-    runs = expand_sources(runs, f"studies.{study}.data.sources")
-    if runs.empty:
-        expected = "expected some at this commit: `make ablation` runs them"
-        raise BadInput(f"dvc exp show: found no finished run of study {study!r}, {expected}")
-    texts = [name for name in runs if not pd.api.types.is_numeric_dtype(runs[name])]
-    return runs.astype(dict.fromkeys(texts, str)).drop_duplicates(runs.columns.difference(METRICS.values()))
-
-
-def expand_sources(runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Replace a column of lists of dictionaries, shown as text, by a column for each value: `<name>.0.reader`, ..."""
-    if name not in runs or runs.empty:
-        return runs
-    sources = [{str(number): source for number, source in enumerate(literal_eval(text))} for text in runs[name]]
-    return runs.drop(columns=name).join(pd.json_normalize(sources).add_prefix(f"{name}.").set_index(runs.index))
-
-
-def varied_settings(runs: pd.DataFrame) -> list[str]:
-    """The parameters in which the runs differ, except the seed; `learn_from` comes first, and always."""
-    columns = [name for name in runs if name not in (compare.SEED, compare.LEARN_FROM, *METRICS.values())]
-    return [compare.LEARN_FROM, *(name for name in columns if runs[name].nunique() > 1)]
-
-
-def flatten(content: dict, prefix: str = "") -> dict[str, object]:
-    """The values in nested dictionaries by their dotted names."""
-    values = {}
-    for key, value in content.items():
-        values |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return values
-
-
-def write(folder: Path, table: pd.DataFrame, *, settings: list[str], study: str, split: str) -> None:
-    """Write table.md, table.csv and gain.png of a comparison."""
+def write(folder: Path, table: pd.DataFrame, text: str, *, settings: list[str], study: str, title: str) -> None:
+    """Write a comparison: its `text` as table.md, table.csv, and gain.png, which leaves out single labels."""
     with atomic(folder / "table.md") as path:
-        path.write_text(compare.markdown(table, settings=settings), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     with_study = table.assign(study=study)[["study", *table]]  # the report shows the table for this study alone
     with atomic(folder / "table.csv") as path:
         with_study.to_csv(path, index=False, lineterminator="\n", float_format="%.6f")
-    title = f"{study}, {split}: gain over labels alone"
-    compare.draw_gains(folder / "gain.png", table, settings=settings, title=title)
+    title = f"{study}, {title}: gain over labels alone"
+    drawn = table[~table["metric"].str.startswith(external.OF_LABEL)]
+    compare.draw_gains(folder / "gain.png", drawn, settings=settings, title=title)
 
 
 if __name__ == "__main__":

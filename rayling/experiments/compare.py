@@ -12,6 +12,7 @@ from scipy import stats
 from rayling.common import plotting
 
 SEED, LEARN_FROM, LABELS = "student_seed", "learn_from", "labels"
+ANY_VIEW, EXTERNAL = "any_view", "external"
 # The parameters that a student with `learn_from: labels` does not read: they do not change it.
 DISTILLATION_SETTINGS = re.compile(
     r"^temperature$|\.(softening|wasserstein|directions)$|\.weights\.(soft|feature)$|\.(teacher|assistant|features)\."
@@ -27,16 +28,40 @@ def compare(runs: pd.DataFrame, *, metrics: Sequence[str], settings: Sequence[st
     learned from labels alone with the same seed, paired, with its interval. It is NaN without a pair, and its interval
     is NaN with fewer than two.
     """
-    alone = runs[runs[LEARN_FROM] == LABELS]
-    keys = [name for name in settings if name != LEARN_FROM and not DISTILLATION_SETTINGS.search(name)]
-    pairs = runs.merge(alone.drop_duplicates([*keys, SEED]), on=[*keys, SEED], how="left", suffixes=("", " alone"))
-    rows, place = [], list(settings).index(LEARN_FROM)
-    for values, group in pairs.groupby(list(settings), sort=True):
+    runs = runs.reset_index(drop=True)
+    keys = pd.MultiIndex.from_frame(_read_alone(runs, settings))
+    is_alone = runs[LEARN_FROM] == LABELS
+    alone = runs.set_axis(keys)[list(metrics)][is_alone.to_numpy()]
+    alone = alone[~alone.index.duplicated()].reindex(keys)
+    gains = (runs[list(metrics)] - alone.to_numpy())[~is_alone].reindex(runs.index)
+    rows = []
+    for values, group in runs.groupby(list(settings), sort=True):
         for metric in metrics:
-            gains = group[metric] - group[f"{metric} alone"] if values[place] != LABELS else []
-            rows.append([*values, metric, group[metric].count(), *mean_interval(group[metric]), *mean_interval(gains)])
+            scores = mean_interval(group[metric]), mean_interval(gains.loc[group.index, metric])
+            rows.append([*values, metric, group[metric].count(), *scores[0], *scores[1]])
     columns = ["mean", "low", "high", "gain", "gain_low", "gain_high"]
     return pd.DataFrame(rows, columns=[*settings, "metric", "runs", *columns])
+
+
+def is_read_alone(key: str, *, lesson: str) -> bool:
+    """Whether a student that learns from labels alone reads this parameter.
+
+    It sees the views of the `lesson`, of which only `cached_views` depends on how many views are cached.
+    """
+    if key.endswith(".cached_views"):
+        return lesson != ANY_VIEW
+    return not DISTILLATION_SETTINGS.search(key)
+
+
+def _read_alone(runs: pd.DataFrame, settings: Sequence[str]) -> pd.DataFrame:
+    """The seed of each run, and the values of those `settings` that a student alone reads; else they are equal."""
+    keys = runs[[SEED]].copy()
+    for name in settings:
+        if name != LEARN_FROM:
+            lessons = runs.get(name.replace("cached_views", "lesson"), runs[name])
+            pairs = zip(runs[name], lessons, strict=True)
+            keys[name] = [value if is_read_alone(name, lesson=lesson) else 0 for value, lesson in pairs]
+    return keys
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -65,6 +90,33 @@ def markdown(table: pd.DataFrame, *, settings: Sequence[str]) -> str:
         cells = [text for metric in metrics for text in _cells(by_metric.loc[metric])]
         lines.append("| " + " | ".join([*map(setting_text, values), str(group["runs"].max()), *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def side_by_side(table: pd.DataFrame, *, settings: Sequence[str]) -> str:
+    """What `compare` returned, as Markdown: a row per metric and setting, "AUROC, external" beside "AUROC"."""
+    names = ["metric", *settings, "runs", "inside", "gain", EXTERNAL, "gain"]
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    by_name = {name: rows.set_index([*settings]) for name, rows in table.groupby("metric", sort=False)}
+    for name in dict.fromkeys(metric.removesuffix(f", {EXTERNAL}") for metric in by_name):
+        places = [by_name.get(metric) for metric in (name, f"{name}, {EXTERNAL}")]
+        for values in next(place for place in places if place is not None).index:
+            rows = [None if place is None else place.loc[values] for place in places]
+            runs = max(row["runs"] for row in rows if row is not None)
+            cells = [text for row in rows for text in (("", "") if row is None else _cells(row))]
+            listed = values if isinstance(values, tuple) else (values,)
+            lines.append("| " + " | ".join([name, *map(setting_text, listed), str(runs), *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def note(table: pd.DataFrame) -> str:
+    """What to bear in mind when one reads the table that `compare` returned, as Markdown."""
+    count = int(table["gain_low"].notna().sum())
+    return (
+        "\nMeans over student seeds; a gain is the difference to `learn_from: labels`, paired by seed. In brackets: "
+        "95 % intervals over seeds, with the images as they are. A star: the interval excludes zero. The intervals "
+        f"are not corrected for their number: of {count} gains, {count / 20:.2g} would exclude zero by chance if "
+        "there were no effect.\n"
+    )
 
 
 def _cells(row: pd.Series) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 Each experiment is named by its settings and runs in a folder of its own (`--temp`): the workspace stays as it is, and
 only what is committed is used. Only what the student needs is run, so the numbers of the other networks may be those
-of the commit. Experiments that exist are not run again: a sweep that was interrupted continues. The commit must hold
-the finished teacher; it is trained again only where the grid changes what it depends on.
+of the commit. The student is exported, so that `ablation --external` can run it. Experiments that exist are not run
+again: a sweep that was interrupted continues. The commit must hold the finished teacher; it is trained again only where
+the grid changes what it depends on.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from tqdm import tqdm
 from rayling.common.errors import BadInput, run_command
 from rayling.config import params
 from rayling.config.schema import Params
-from rayling.experiments.compare import DISTILLATION_SETTINGS, LABELS
+from rayling.experiments.compare import LABELS, is_read_alone
 
 CHOICES = ("labels", "teacher", "assistant")
-OF_TEACHER = ("train_teacher", "dump@teacher")
-TARGET = "evaluate@student"  # and what it depends on: a student of the teacher needs no assistant
+OF_TEACHER = ("embed", "train_teacher", "train_folds", "dump@teacher")
+TARGET = "export@student"  # and what it depends on: a student of the teacher needs no assistant
 
 
 def main() -> None:
@@ -34,7 +35,9 @@ def main() -> None:
     content, options = params.read_all(), arguments()
     refuse_unfinished()
     grid = grid_of(options.set, content)
-    wanted = experiments(content["study"], learn_from=options.learn_from, seeds=options.student_seed, grid=grid)
+    study, seeds = content["study"], options.student_seed
+    lesson = content["studies"][study]["lesson"]
+    wanted = experiments(study, learn_from=options.learn_from, seeds=seeds, grid=grid, lesson=lesson)
     existing = set(output_of("dvc", "exp", "list", "--name-only").split())
     missing = {name: settings for name, settings in wanted.items() if name not in existing}
     print(f"sweep: {len(wanted)} experiments, {len(wanted) - len(missing)} of them already done", flush=True)
@@ -100,10 +103,11 @@ def refuse_wrong(short: str, key: str, value: str, content: dict) -> None:
 
 
 def experiments(
-    study: str, *, learn_from: list[str], seeds: list[int], grid: dict[str, list[str]]
+    study: str, *, learn_from: list[str], seeds: list[int], grid: dict[str, list[str]], lesson: str
 ) -> dict[str, dict[str, object]]:
     """The settings of each experiment by its name, for all combinations of the values in `grid`.
 
+    `lesson` is the value of that parameter where the grid has no other.
     A student that learns from labels alone does not read the settings of distillation, so one run stands for all of
     them. Raises BadInput if two experiments would have the same name.
     """
@@ -112,7 +116,8 @@ def experiments(
     for seed, network, *values in product(seeds, learn_from, *grid.values()):
         settings = dict(zip(grid, values, strict=True))
         if network == LABELS:
-            settings = {key: value for key, value in settings.items() if not DISTILLATION_SETTINGS.search(key)}
+            own = settings.get(f"studies.{study}.lesson", lesson)
+            settings = {key: value for key, value in settings.items() if is_read_alone(key, lesson=own)}
         name = name_of(study, network, seed, settings)
         settings = {"learn_from": network, "student_seed": seed} | settings
         if found.setdefault(name, settings) != settings:

@@ -80,7 +80,8 @@ def _path(
     x = features.reshape(len(labels), -1)
     mean, deviation = x.mean(0), x.std(0) + 1e-6
     x = (x - mean) / deviation
-    often = np.repeat((train.wanted / np.maximum(1, np.bincount(train.stratum)))[train.stratum[among]], views)
+    rate = train.wanted / np.maximum(1, np.bincount(train.stratum, minlength=len(train.wanted)))
+    often = np.repeat(rate[train.stratum[among]], views)
     targets = [labels] if hard == "cross_entropy" else [labels[:, [k]] for k in range(labels.shape[1])]
     models = [_Logistic(x, target, often) for target in targets]
     for strength in STRENGTHS:

@@ -19,15 +19,21 @@ REMOVE = object()
 
 def edited(tmp_path, key: str, value) -> Path:
     """A copy of the repository's file in which one key, dots between its parts, has another value."""
+    return edited_at(tmp_path, {key: value})
+
+
+def edited_at(tmp_path, edits: dict) -> Path:
+    """The same with several keys."""
     content = yaml.safe_load(TEXT)
-    *sections, last = key.split(".")
-    section = content
-    for name in sections:
-        section = section[name]
-    if value is REMOVE:
-        del section[last]
-    else:
-        section[last] = value
+    for key, value in edits.items():
+        *sections, last = key.split(".")
+        section = content
+        for name in sections:
+            section = section[name]
+        if value is REMOVE:
+            del section[last]
+        else:
+            section[last] = value
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
@@ -63,6 +69,7 @@ def test_every_study_of_the_repository_is_valid_and_can_be_read(tmp_path, study)
         ("temprature", 20, "temprature: unknown key, did you mean temperature?"),
         ("seed", -1, "seed: found -1"),
         ("learn_from", "nobody", "learn_from: found 'nobody'"),
+        ("studies.nih.teacher.lr", -0.1, "studies.nih.teacher.lr: found -0.1"),  # nih is also the name of a reader
         ("studies.covid.teacher.lr", -0.1, "studies.covid.teacher.lr: found -0.1"),
         ("studies.covid.teacher.lr", float("nan"), "studies.covid.teacher.lr: found nan"),
         ("studies.covid.teacher.lr", float("inf"), "studies.covid.teacher.lr: found inf"),
@@ -141,12 +148,64 @@ def test_every_study_of_the_repository_is_valid_and_can_be_read(tmp_path, study)
         ),
         ("phantom.patients", 64541, "phantom.patients: found 64541"),
         ("seed", 2**63, "seed: found 9223372036854775808"),
+        ("studies.covid.lesson", "all_views", "studies.covid.lesson: found 'all_views'"),
+        ("studies.covid.student.head", 0, "studies.covid.student.head: found 0"),
+        ("studies.covid.teacher.folds", 0, "studies.covid.teacher.folds: found 0"),
+        ("studies.covid.teacher.size", 31, "studies.covid.teacher.size: found 31"),
+        ("studies.covid.assistant.fine_tuning.warmup", 1.0, "studies.covid.assistant.fine_tuning.warmup: found 1.0"),
+        (
+            "studies.covid.teacher.fine_tuning.backbone_lr",
+            0.0,
+            "studies.covid.teacher.fine_tuning.backbone_lr: found 0.0",
+        ),
+        (
+            "studies.phantom.hard_loss",
+            "cross_entropy",
+            "studies.phantom: hard_loss: found cross_entropy, expected bce unless data.exclusive is true",
+        ),
+        (
+            "studies.phantom.teacher.freeze",
+            True,
+            "studies.phantom.teacher: freeze: found true with pretrained: false, expected pretrained: true",
+        ),
+        (
+            "studies.phantom.teacher.freeze",
+            [False, False],
+            "studies.phantom.teacher: freeze: found 2 values, expected one, or one for each of the backbones",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_with_its_key(tmp_path, key, value, expected):
     message = refusal(edited(tmp_path, key, value))
     assert f"params.yaml: {expected}" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("taught", ["assistant", "student"])
+def test_feature_maps_are_refused_for_each_network_that_learns_from_any_view(tmp_path, taught):
+    key, both = "studies.phantom.{}.weights.feature", ("assistant", "student")
+    edits = {"studies.phantom.lesson": "any_view"} | {key.format(name): float(name == taught) for name in both}
+    message = refusal(edited_at(tmp_path, edits))
+    assert f"studies.phantom: {taught}.weights.feature: found 1.0, expected 0 with any_view" in message
+    assert "\n" not in message
+    edits[key.format(taught)] = 0.0
+    assert params.read("lesson", path=edited_at(tmp_path, edits)).lesson == "any_view"
+
+
+@pytest.mark.parametrize("taught", ["assistant", "student"])
+def test_softmax_without_hard_labels_is_refused_unless_classes_exclude_one_another(tmp_path, taught):
+    edits = {"study": "covid", "studies.covid.softening": "softmax", f"studies.covid.{taught}.weights.hard": 0.0}
+    # softmax does not teach the offset, which there changes no probability
+    assert params.read("data", path=edited_at(tmp_path, edits)).data.exclusive
+    edits |= {"studies.covid.data.exclusive": False, "studies.covid.hard_loss": "bce"}
+    message = refusal(edited_at(tmp_path, edits))
+    assert f"studies.covid: {taught}.weights.hard: found 0, expected more, or softening: sigmoid" in message
+    assert "\n" not in message
+
+
+def test_softmax_over_a_single_label_is_refused(tmp_path):
+    edits = {"studies.phantom.data.labels": ["Edema"], "studies.phantom.softening": "softmax"}
+    assert "softening: found softmax and one label, expected sigmoid" in refusal(edited_at(tmp_path, edits))
 
 
 def test_a_misspelt_key_is_reported_as_misspelt_and_not_as_missing(tmp_path):

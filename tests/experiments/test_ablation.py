@@ -11,9 +11,10 @@ from ruamel.yaml import YAML
 from scipy import stats
 
 from rayling.common.errors import BadInput
-from rayling.experiments import ablation, compare, sweep
+from rayling.experiments import compare, sweep
+from rayling.experiments import runs as experiments
 
-METRICS = list(ablation.METRICS.values())
+METRICS = list(experiments.METRICS.values())
 
 
 def runs(gain=0.01, seeds=5, temperatures=(20,)):
@@ -68,6 +69,18 @@ def test_runs_are_paired_within_the_same_settings_of_the_student():
     assert gain[64] == pytest.approx(0.01, abs=0.002) and gain[128] == pytest.approx(0.03, abs=0.002)
 
 
+@pytest.mark.parametrize(("lesson", "paired"), [("any_view", True), ("cached_views", False)])
+def test_how_many_views_are_cached_does_not_change_a_student_alone_that_sees_any_view(lesson, paired):
+    table = runs().assign(**{"studies.a.lesson": lesson, "studies.a.cached_views": 4})
+    other = table[table["learn_from"] == "teacher"].assign(**{"studies.a.cached_views": 8})
+    found = compared(pd.concat([table, other]), "learn_from", "studies.a.cached_views")
+    gains = found[found["learn_from"] == "teacher"].pivot(index="metric", columns="studies.a.cached_views")["gain"]
+    assert gains[4].notna().all() and (gains[8].equals(gains[4]) if paired else gains[8].isna().all())
+    grid = {"studies.a.cached_views": ["4", "8"]}
+    wanted = sweep.experiments("a", learn_from=["labels", "teacher"], seeds=[0], grid=grid, lesson=lesson)
+    assert len(wanted) == (3 if paired else 4)
+
+
 def test_only_a_gain_whose_interval_excludes_zero_has_a_star():
     text = compare.markdown(compared(runs(), "learn_from"), settings=["learn_from"])
     lines = text.splitlines()
@@ -116,9 +129,15 @@ stages:
           labelled_fraction: 1.0
           sources:
           - reader: chexpert
+  embed:
+    params:
+      params.yaml: {studies.phantom.teacher.freeze: false}
   train_teacher:
     params:
-      params.yaml: {studies.phantom.teacher: {lr: 0.001}}
+      params.yaml: {studies.phantom.teacher.lr: 0.001}
+  train_folds:
+    params:
+      params.yaml: {studies.phantom.teacher: {lr: 0.001, folds: 1}}
   dump@teacher:
     params:
       params.yaml: {seed: 0}
@@ -137,7 +156,11 @@ stages:
 ROW = {"rev": "HEAD", "study": "phantom", "learn_from": "labels", "student_seed": 2.0, "temperature": 20.0, "seed": 0.0}
 ROW |= {"studies.phantom.features.levels": "[1, 2, 3]", "studies.phantom.features.grid": 4}
 ROW |= {"studies.phantom.data.labelled_fraction": 1.0, "studies.phantom.data.sources": "[{'reader': 'chexpert'}]"}
-ROW |= {"studies.phantom.teacher.lr": 0.001}
+ROW |= {
+    "studies.phantom.teacher.lr": 0.001,
+    "studies.phantom.teacher.freeze": False,
+    "studies.phantom.teacher.folds": 1,
+}
 
 
 @pytest.fixture
@@ -155,12 +178,12 @@ def commit(tmp_path, monkeypatch):
 
 
 def test_a_commit_whose_student_was_trained_with_its_parameters_is_a_run(commit):
-    assert ablation.lock_matches(commit(LOCK))
-    assert ablation.lock_matches(
+    assert experiments.lock_matches(commit(LOCK))
+    assert experiments.lock_matches(
         commit(LOCK, **{"studies.phantom.teacher.lr": 0.1})
     )  # a teacher that no student learned from
     taught = LOCK.replace("learn_from: labels", "learn_from: teacher")
-    assert ablation.lock_matches(commit(taught, learn_from="teacher"))
+    assert experiments.lock_matches(commit(taught, learn_from="teacher"))
 
 
 def test_the_lock_is_read_as_yaml_1_2(commit):
@@ -168,8 +191,8 @@ def test_the_lock_is_read_as_yaml_1_2(commit):
     lock = LOCK.replace(
         "        study: phantom\n", "        study: phantom\n        lr: 1e-05\n        labels: [No, off]\n"
     )
-    assert ablation.lock_matches(commit(lock, lr=1e-5, labels="['No', 'off']"))
-    assert not ablation.lock_matches(commit(lock, lr=1e-5, labels="[False, False]"))
+    assert experiments.lock_matches(commit(lock, lr=1e-5, labels="['No', 'off']"))
+    assert not experiments.lock_matches(commit(lock, lr=1e-5, labels="[False, False]"))
 
 
 @pytest.mark.parametrize(
@@ -187,38 +210,40 @@ def test_the_lock_is_read_as_yaml_1_2(commit):
     ],
 )
 def test_a_commit_whose_student_was_trained_with_other_parameters_is_not_a_run(commit, key, value):
-    assert not ablation.lock_matches(commit(LOCK, **{key: value}))
+    assert not experiments.lock_matches(commit(LOCK, **{key: value}))
 
 
 def test_a_commit_without_a_student_or_with_another_teacher_is_not_a_run(commit):
-    assert not ablation.lock_matches(commit(LOCK.replace("train_student", "train_assistant")))
+    assert not experiments.lock_matches(commit(LOCK.replace("train_student", "train_assistant")))
     taught = LOCK.replace("learn_from: labels", "learn_from: teacher")
-    assert not ablation.lock_matches(commit(taught, learn_from="teacher", **{"studies.phantom.teacher.lr": 0.1}))
+    assert not experiments.lock_matches(commit(taught, learn_from="teacher", **{"studies.phantom.teacher.lr": 0.1}))
     assistants = LOCK.replace("learn_from: labels", "learn_from: assistant")
-    assert not ablation.lock_matches(commit(assistants, learn_from="assistant"))  # never trained
+    assert not experiments.lock_matches(commit(assistants, learn_from="assistant"))  # never trained
 
 
 NAMES = ["study", "learn_from", "temperature", "student_seed", "seed", "studies.phantom.size", "studies.nih.size"]
 
 
 def test_a_run_is_counted_once_and_only_if_it_is_finished_and_of_the_study():
-    found = ablation.finished_runs(listed(), names=NAMES, study="phantom")
+    found = experiments.finished_runs(listed(), names=NAMES, study="phantom")
     assert len(found) == 6 and set(found["student_seed"]) == {0, 1, 2}
-    assert ablation.varied_settings(found) == ["learn_from"]
+    assert experiments.varied_settings(found) == ["learn_from"]
     hot = pd.concat([listed(), listed().assign(temperature=30.0)])
-    assert ablation.varied_settings(ablation.finished_runs(hot, names=NAMES, study="phantom")) == [
+    assert experiments.varied_settings(experiments.finished_runs(hot, names=NAMES, study="phantom")) == [
         "learn_from",
         "temperature",
     ]
     with pytest.raises(BadInput, match="found no finished run of study 'covid'"):
-        ablation.finished_runs(listed(), names=NAMES, study="covid")
+        experiments.finished_runs(listed(), names=NAMES, study="covid")
 
 
 def test_the_scores_of_either_split_can_be_read():
     table = listed()
     for key in ("metrics/student.json:auroc.macro", "average_precision.macro", "f1.macro"):
         table[f"dev.{key.split(':')[-1]}"] = pd.to_numeric(table[key], errors="coerce") - 0.3
-    test, dev = (ablation.finished_runs(table, names=NAMES, study="phantom", split=split) for split in ("test", "dev"))
+    test, dev = (
+        experiments.finished_runs(table, names=NAMES, study="phantom", split=split) for split in ("test", "dev")
+    )
     np.testing.assert_allclose(dev[METRICS], test[METRICS] - 0.3)
 
 
@@ -227,20 +252,22 @@ def test_each_value_of_a_source_is_a_setting():
         **{"studies.phantom.data.sources": "[{'reader': 'chexpert', 'uncertain': {'all': 'ones'}}]"}
     )
     other = policies.replace({"studies.phantom.data.sources": {"ones": "zeros"}}, regex=True)
-    found = ablation.finished_runs(
+    found = experiments.finished_runs(
         pd.concat([policies, other]), names=[*NAMES, "studies.phantom.data.sources"], study="phantom"
     )
-    assert ablation.varied_settings(found) == ["learn_from", "studies.phantom.data.sources.0.uncertain.all"]
+    assert experiments.varied_settings(found) == ["learn_from", "studies.phantom.data.sources.0.uncertain.all"]
     assert len(found) == 12
 
 
 def test_parameters_are_named_as_by_dvc():
-    assert ablation.flatten({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == {"a": 1, "b.c": [1, 2], "b.d.e": 2}
+    assert experiments.flatten({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == {"a": 1, "b.c": [1, 2], "b.d.e": 2}
 
 
 def test_a_student_alone_has_one_run_whatever_the_settings_of_distillation():
     grid = {"temperature": ["20", "30"], "studies.phantom.student.weights.soft": ["0.0", "1.0"]}
-    wanted = sweep.experiments("phantom", learn_from=["labels", "teacher"], seeds=[0, 1], grid=grid)
+    wanted = sweep.experiments(
+        "phantom", learn_from=["labels", "teacher"], seeds=[0, 1], grid=grid, lesson="cached_views"
+    )
     assert len(wanted) == 2 + 2 * 2 * 2
     assert wanted["phantom-labels-seed1"] == {"learn_from": "labels", "student_seed": 1}
     assert wanted["phantom-teacher-seed1-T30-student.weights.soft=0.0"] == {
@@ -253,7 +280,9 @@ def test_a_student_alone_has_one_run_whatever_the_settings_of_distillation():
 
 def test_other_settings_are_swept_for_a_student_alone_too_and_names_are_valid_in_git():
     grid = {"studies.phantom.student.lr": ["1e-3", "1e-2"], "studies.phantom.features.levels": ["[1,2,3]", "[0,1,2]"]}
-    wanted = sweep.experiments("phantom", learn_from=["labels", "assistant"], seeds=[0], grid=grid)
+    wanted = sweep.experiments(
+        "phantom", learn_from=["labels", "assistant"], seeds=[0], grid=grid, lesson="cached_views"
+    )
     assert len(wanted) == 2 + 4
     for name in wanted:
         assert subprocess.run(["git", "check-ref-format", f"refs/exps/{name}"]).returncode == 0
@@ -262,8 +291,12 @@ def test_other_settings_are_swept_for_a_student_alone_too_and_names_are_valid_in
 def test_every_setting_that_a_student_alone_does_not_read_is_known():
     unread = ["softening", "student.wasserstein", "student.directions", "student.weights.soft"]
     unread += ["student.weights.feature", "features.grid", "teacher.epochs", "assistant.weights.hard"]
+    unread += ["teacher.freeze", "teacher.folds", "teacher.fine_tuning.warmup", "teacher.size", "assistant.size"]
     read = [
         "cached_views",
+        "lesson",
+        "hard_loss",
+        "student.head",
         "student.lr",
         "student.weights.hard",
         "data.labelled_fraction",
@@ -278,10 +311,19 @@ def test_every_setting_that_a_student_alone_does_not_read_is_known():
 def test_no_two_experiments_have_the_same_name():
     key = "studies.phantom.{}.weights.soft"
     grid = {key.format("student"): ["0.0"], key.format("assistant"): ["0.0"]}
-    one, two = (sweep.experiments("phantom", learn_from=["teacher"], seeds=[0], grid={k: v}) for k, v in grid.items())
+    one, two = (
+        sweep.experiments("phantom", learn_from=["teacher"], seeds=[0], grid={k: v}, lesson="cached_views")
+        for k, v in grid.items()
+    )
     assert set(one).isdisjoint(two)
     with pytest.raises(BadInput, match="found this name for"):
-        sweep.experiments("phantom", learn_from=["teacher"], seeds=[0], grid={"studies.phantom.x": ["[a,b]", "[a b]"]})
+        sweep.experiments(
+            "phantom",
+            learn_from=["teacher"],
+            seeds=[0],
+            grid={"studies.phantom.x": ["[a,b]", "[a b]"]},
+            lesson="cached_views",
+        )
 
 
 PARAMS = YAML(typ="safe", pure=True).load(Path(__file__).parents[2] / "params.yaml")

@@ -34,7 +34,7 @@ def case(monkeypatch):
     labels = np.eye(CLASSES, dtype=np.float32)[classes]
     labels[:6] = np.nan
     stratum = np.where(classes == 0, 0, 1)
-    train = SimpleNamespace(labels=labels, stratum=stratum, wanted=np.array([50, (stratum == 1).sum()]))
+    train = SimpleNamespace(labels=labels, stratum=stratum, wanted=np.array([50, (stratum == 1).sum(), 0]))
     dev = SimpleNamespace(split=SimpleNamespace(labels=labels[6:], exclusive=True))
     monkeypatch.setattr(frozen, "_embed", lambda *_: features[6:, 0])
     return features, train, dev
@@ -46,7 +46,7 @@ def penalised(hard: str, features, train, strength):
     x = features.reshape(-1, FEATURES)
     x = ((x - x.mean(0)) / (x.std(0) + 1e-6))[known]
     labels = np.repeat(train.labels, VIEWS, axis=0)[known]
-    often = (train.wanted / np.bincount(train.stratum))[np.repeat(train.stratum, VIEWS)[known]]
+    often = (train.wanted[:2] / np.bincount(train.stratum))[np.repeat(train.stratum, VIEWS)[known]]
 
     def objective(flat):
         weight, bias = flat[: CLASSES * FEATURES].reshape(CLASSES, FEATURES), flat[CLASSES * FEATURES :]
