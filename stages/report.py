@@ -99,7 +99,7 @@ def measured(labels: list[str]) -> dict:
         "label_scores": tables.label_table(scores),
         "control_scores": tables.control_table(controls),
         "control_remarks": controls["remark"],
-        "distillation": controls["distillation"]["remark"],
+        "distillation": controls["distillation"]["remark"][0],
         "harms": controls["distillation"]["verdict"] == "worse",
         "files": tables.file_table(export),
         "rejected": tables.out_of_distribution_sentence(export),

@@ -63,7 +63,7 @@ def grid_of(options: list[list[str]], content: dict) -> dict[str, list[str]]:
 
     Raises BadInput for a key that params.yaml lacks or a sweep cannot vary, and for a value that it could not have.
     """
-    grid = {}
+    grid, typed = {}, {}
     for short, *values in options:
         key = full_key(short, content)
         if key in ("study", "learn_from", "student_seed"):
@@ -73,9 +73,9 @@ def grid_of(options: list[list[str]], content: dict) -> dict[str, list[str]]:
             raise BadInput(f"--set {short}: found {found}, expected it once, with its values: --set temperature 2 30")
         if key.startswith("studies.") and not key.startswith(f"studies.{content['study']}."):
             raise BadInput(f"--set {short}: expected a parameter of the study that runs, {content['study']}")
-        for value in values:
-            refuse_wrong(short, key, value, content)
-        grid[key] = values
+        grid[key], typed[key] = values, short
+    for values in product(*grid.values()):
+        refuse_wrong(dict(zip(grid, values, strict=True)), typed, content)
     return grid
 
 
@@ -85,21 +85,27 @@ def full_key(key: str, content: dict) -> str:
     return f"studies.{content['study']}.{key}" if key.split(".")[0] in study else key
 
 
-def refuse_wrong(short: str, key: str, value: str, content: dict) -> None:
-    """Raise BadInput if params.yaml has no such key, or could not have this value there."""
+def refuse_wrong(settings: dict[str, str], typed: dict[str, str], content: dict) -> None:
+    """Raise BadInput if params.yaml lacks a key of the `settings` of one experiment, or could not have them together.
+
+    `typed` are the keys as the user typed them.
+    """
     changed = deepcopy(content)
-    *path, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+    for key, value in settings.items():
+        *path, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+        try:
+            block = reduce(getitem, path, changed)
+            block[last]  # -S changes existing keys only
+            block[last] = YAML(typ="safe", pure=True).load(value)
+        except (LookupError, TypeError):
+            raise BadInput(f"--set {typed[key]}: {key} is not in params.yaml") from None
+        except YAMLError:
+            raise BadInput(f"--set {typed[key]}: found {value!r}, expected a value in YAML") from None
     try:
-        block = reduce(getitem, path, changed)
-        block[last]  # -S changes existing keys only
-        block[last] = YAML(typ="safe", pure=True).load(value)
         Params.model_validate(changed)
-    except (LookupError, TypeError):
-        raise BadInput(f"--set {short}: {key} is not in params.yaml") from None
-    except YAMLError:
-        raise BadInput(f"--set {short}: found {value!r}, expected a value in YAML") from None
     except ValidationError as error:
-        raise BadInput(f"--set {short}: found {value!r}: {error.errors()[0]['msg']}") from None
+        found = ", ".join(f"--set {typed[key]}: found {value!r}" for key, value in settings.items())
+        raise BadInput(f"{found}: {error.errors()[0]['msg']}") from None
 
 
 def experiments(

@@ -350,6 +350,13 @@ def test_what_cannot_be_swept_is_refused_before_the_first_run(options, message):
         sweep.grid_of(options, PARAMS)
 
 
+def test_values_that_are_valid_together_alone_are_accepted_together():
+    both = [[f"{network}.weights.feature", "0.0"] for network in ("assistant", "student")]
+    assert len(sweep.grid_of([["lesson", "any_view"], *both], PARAMS)) == 3
+    with pytest.raises(BadInput, match=r"--set lesson: found 'any_view'.*weights\.feature"):
+        sweep.grid_of([["lesson", "any_view"], both[0]], PARAMS)
+
+
 def test_a_key_of_the_study_needs_no_path():
     keys = ["softening", "student.lr", "temperature", "studies.phantom.student.lr"]
     found = [sweep.full_key(key, PARAMS) for key in keys]

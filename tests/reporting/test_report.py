@@ -61,7 +61,7 @@ def metrics() -> dict[str, dict]:
             "left_out": {"all": 3, "unreadable": 3},
         },
         "controls": dict.fromkeys(("auroc", "average_precision", "f1"), control)
-        | {"remark": ["A *remark*."], "distillation": {"verdict": "no different", "remark": "No <difference>."}},
+        | {"remark": ["A *remark*."], "distillation": {"verdict": "no different", "remark": ["No <difference>."]}},
         "export": {"float32": file, "int8": file, "out_of_distribution": {"test": 0.01, "coarse_noise": 1.0}},
         "latency": {name: {"p50_ms": 1.0, "p99_ms": 2.0} for name in (*tables.NETWORKS, "student.int8")}
         | {"machine": "x"},
@@ -122,7 +122,9 @@ def test_the_pages_and_the_training_curves_are_written(study):
 
 
 def test_a_harmful_distillation_is_said_before_any_result(study):
-    change(study / "metrics/controls.json", lambda found: found["distillation"].update(verdict="worse", remark="Harm!"))
+    change(
+        study / "metrics/controls.json", lambda found: found["distillation"].update(verdict="worse", remark=["Harm!"])
+    )
     report.main()
     page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
     assert 0 < page.index("Harm!") < page.index("AUROC")
