@@ -2,21 +2,31 @@
 
 The weights of pretrained ones are loaded, and fetched from timm's hub if they lie nowhere else. Writes
 data/backbones/teacher.json and assistant.json: each backbone with the SHA-256 of the file of pretrained weights that it
-starts from, else null. Training depends on these files: other weights, in data/weights or a package, retrain nothing.
+starts from, else null. Training depends on these files, so weights that no backbone uses retrain nothing.
 """
 
 import json
+from types import SimpleNamespace
 
 from rayling.common.atomic import atomic
 from rayling.config import params
-from rayling.config.schema import Assistant, Features, Teacher
+from rayling.config.schema import Features
 from rayling.networks import architectures, pretrained
 from rayling.networks.architectures import Backbone
 
 
 def main() -> None:
     """Refuse a backbone that timm lacks, that has other levels or sizes, or whose pretrained weights are missing."""
-    p = params.read("features", "teacher", "assistant")
+    p = params.read(
+        "features",
+        "teacher.size",
+        "teacher.backbones",
+        "teacher.pretrained",
+        "teacher.freeze",
+        "assistant.size",
+        "assistant.backbone",
+        "assistant.pretrained",
+    )
     freeze = architectures.which_frozen(p.teacher.freeze, p.teacher.backbones)
     members = zip(p.teacher.backbones, freeze, strict=True)
     digests = {
@@ -28,7 +38,7 @@ def main() -> None:
             path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def tried(name: str, network: Teacher | Assistant, features: Features, *, frozen: bool = False) -> str | None:
+def tried(name: str, network: SimpleNamespace, features: Features, *, frozen: bool = False) -> str | None:
     """The SHA-256 of the file of weights that the backbone starts from. Raises BadInput if it cannot be used."""
     architectures.try_out(name, size=network.size, frozen=frozen, **features.model_dump())
     if not network.pretrained:

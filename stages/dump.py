@@ -18,15 +18,16 @@ from rayling.runtime.loader import Batches
 
 def main(name: str) -> None:
     """Run the network over every view of train."""
-    p = params.read("seed", "views", "cached_views", "lesson", "features")
+    p = params.read("seed", "views", "cached_views", "lesson", "features", "teacher.folds")
     views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
     train = Batches(
         "data/prepared.h5", "train", device=hardware.start(p.seed), pixels=f"data/pixels/{name}.h5", **views
     )
     levels = p.features.levels if p.lesson == "cached_views" else []
-    parts, about = networks.to_dump(name, train, seed=p.seed, levels=levels, grid=p.features.grid)
+    count = p.teacher.folds if name == "teacher" else 1
+    parts, about = networks.to_dump(name, train, count=count, seed=p.seed, levels=levels, grid=p.features.grid)
     path, title = f"data/dumps/{name}.h5", f"dump of the {name}"
-    if not levels and from_features.possible(parts):
+    if not levels and from_features.all_linear_probes(parts):
         return from_features.dump(path, parts, train, title=title, **about)
     return fill.dump(path, parts, train, title=title, grid=p.features.grid, levels=levels, **about)
 

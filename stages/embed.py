@@ -14,17 +14,16 @@ from rayling.networks import architectures, weights
 from rayling.runtime import distributed, hardware
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
+from rayling.training import checkpoint
 
-PATH = "data/dumps/features.h5"
+PATH, PIXELS = "data/dumps/features.h5", "data/pixels/teacher.h5"
 
 
 def main() -> None:
     """Embed train, if a backbone is frozen."""
     p = params.read("seed", "views", "cached_views", "teacher.backbones", "teacher.freeze")
     views = {"views": p.views.model_dump(), "count": p.cached_views, "seed": p.seed}
-    train = Batches(
-        "data/prepared.h5", "train", device=hardware.start(p.seed), pixels="data/pixels/teacher.h5", **views
-    )
+    train = Batches("data/prepared.h5", "train", device=hardware.start(p.seed), pixels=PIXELS, **views)
     freeze = architectures.which_frozen(p.teacher.freeze, p.teacher.backbones)
     backbones = [name for name, is_frozen in zip(p.teacher.backbones, freeze, strict=True) if is_frozen]
     if not backbones:
@@ -36,7 +35,8 @@ def main() -> None:
         train.split, network="features", backbones=backbones, pretrained=True, frozen=[True] * len(backbones)
     )
     network = architectures.Embedding(weights.build(header, start_pretrained=True)).to(train.device)
-    made_by = {"network": "features", "backbones": backbones, "weights": weights.digest(network)}
+    made_by = {"network": "features", "backbones": backbones, "weights": weights.digest_of_backbones(network)}
+    made_by["inputs"] = [checkpoint.identity(path) for path in ("data/prepared.h5", PIXELS)]
     everything = Part(np.ones(len(train), bool), network)
     dump(PATH, [everything], train, title="features of the frozen backbones", **made_by)
 

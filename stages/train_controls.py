@@ -33,6 +33,8 @@ def main() -> None:
         "seed",
         "compute",
         "views",
+        "cached_views",
+        "lesson",
         "hard_loss",
         "student.head",
         "student.standardise",
@@ -50,7 +52,8 @@ def main() -> None:
     )
 
     logits = train("border", batches, wrap=BorderOnly, hard=p.hard_loss, unfinished=border, **settings)
-    logits |= train("alone", batches, hard=p.hard_loss, unfinished=alone, **settings)
+    views = p.cached_views if p.lesson == "cached_views" else None  # as the student that is taught
+    logits |= train("alone", batches, hard=p.hard_loss, unfinished=alone, views=views, **settings)
     sources = control_models.source_names(batches["train"].split)
     if len(sources) > 1:
         by_source = {split: labelled_by_source(images, sources) for split, images in batches.items()}

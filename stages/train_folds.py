@@ -20,7 +20,7 @@ from rayling.training import checkpoint, stage
 
 def main() -> None:
     """Train the teacher of each fold in turn."""
-    p = params.read("seed", "compute", "views", "cached_views", "hard_loss", "teacher")
+    p = params.read("seed", "compute", "views", "hard_loss", "teacher")
     count = p.teacher.folds if p.teacher.folds > 1 else 0
     trained = [train_fold(number, count, p) for number in range(count)]
     if distributed.rank() == 0:
@@ -33,7 +33,7 @@ def main() -> None:
 def train_fold(number: int, count: int, p: SimpleNamespace) -> tuple[nn.Module, weights.Header]:
     """A teacher that learns from all folds but one."""
     device, pixels = hardware.start(p.seed), "data/pixels/teacher.h5"  # every fold starts from the same weights
-    train, dev = stage.splits("train", "dev", device=device, p=p, cached_views=p.cached_views, pixels=pixels)
+    train, dev = stage.splits("train", "dev", device=device, p=p, pixels=pixels)
     seen = folds.of_images(train.split, folds=count, seed=p.seed) != number
     teacher, header, _ = train_teacher(f"fold-{number}", p, train=train, dev=dev, among=seen)
     return teacher, header

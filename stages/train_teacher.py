@@ -19,7 +19,6 @@ def main() -> None:
         "seed",
         "compute",
         "views",
-        "cached_views",
         "hard_loss",
         "teacher.backbones",
         "teacher.pretrained",
@@ -32,7 +31,7 @@ def main() -> None:
         "teacher.schedule",
     )
     device, pixels = hardware.start(p.seed), "data/pixels/teacher.h5"
-    train, dev = stage.splits("train", "dev", device=device, p=p, cached_views=p.cached_views, pixels=pixels)
+    train, dev = stage.splits("train", "dev", device=device, p=p, pixels=pixels)
     teacher, header, history = train_teacher("teacher", p, train=train, dev=dev)
     stage.save("teacher", teacher, header, history)
 

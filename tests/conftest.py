@@ -56,6 +56,7 @@ def pack(tmp_path):
                 "labels": labels[split],
                 "image_id": [f"{split}/{n}.png" for n in range(len(labels[split]))],
                 "patient_id": [f"{n // 2}" for n in range(len(labels[split]))],
+                "group": [f"{n // 2}" for n in range(len(labels[split]))],
                 "source": sources[split] if sources else [study] * len(labels[split]),
             }
             for split in prepared.SPLITS

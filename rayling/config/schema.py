@@ -27,6 +27,9 @@ def _stays_below(path: str) -> str:
 Below = Annotated[str, AfterValidator(_stays_below)]
 
 
+UNTAUGHT = "softmax softening leaves the offset of each image's logits untaught"
+
+
 class Section(BaseModel):
     """A block of `params.yaml`: a missing key, an unknown key, or `20.0` for an integer is an error."""
 
@@ -112,6 +115,8 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> "Data":
+        if self.exclusive and len(self.labels) < 2:
+            raise ValueError(f"exclusive: found true and the one label {self.labels[0]!r}, expected two or more")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
         for label in self.labels:
@@ -263,14 +268,16 @@ class Study(Section):
             raise ValueError("softening: found softmax and one label, expected sigmoid: softmax would always be 1")
         if self.hard_loss == "cross_entropy" and not self.data.exclusive:
             raise ValueError("hard_loss: found cross_entropy, expected bce unless data.exclusive is true")
+        unlabelled = any(source.unlabelled for source in self.data.sources) or self.data.labelled_fraction < 1
+        if self.softening == "softmax" and unlabelled and not self.data.exclusive:
+            raise ValueError(f"softening: found softmax and images without labels, expected sigmoid: {UNTAUGHT}")
         for name, network in {"assistant": self.assistant, "student": self.student}.items():
             self._check_weights(name, network.weights)
         return self
 
     def _check_weights(self, name: str, weights: Weights) -> None:
         if self.softening == "softmax" and not (self.data.exclusive or weights.hard):
-            reason = "softmax softening leaves the offset of each image's logits untaught"
-            raise ValueError(f"{name}.weights.hard: found 0, expected more, or softening: sigmoid: {reason}")
+            raise ValueError(f"{name}.weights.hard: found 0, expected more, or softening: sigmoid: {UNTAUGHT}")
         if self.lesson == "any_view" and weights.feature:
             reason = "feature maps belong to a cached view"
             raise ValueError(f"{name}.weights.feature: found {weights.feature}, expected 0 with any_view: {reason}")

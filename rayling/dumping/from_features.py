@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from rayling.common.atomic import atomic
+from rayling.common.errors import BadInput
 from rayling.dumping.fill import Part
-from rayling.networks.architectures import Ensemble, LinearProbe
+from rayling.networks import weights
+from rayling.networks.architectures import Embedding, Ensemble, LinearProbe
 from rayling.runtime import distributed
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
@@ -18,7 +20,7 @@ FEATURES = "data/dumps/features.h5"
 BLOCK = 1024  # images in memory at a time
 
 
-def possible(parts: Sequence[Part]) -> bool:
+def all_linear_probes(parts: Sequence[Part]) -> bool:
     """Whether all members of all networks are linear probes."""
     members = [member for _, network in parts for member in getattr(network, "members", [network])]
     return all(isinstance(member, LinearProbe) for member in members)
@@ -27,9 +29,11 @@ def possible(parts: Sequence[Part]) -> bool:
 def dump(path: str | Path, parts: Sequence[Part], train: Batches, *, title: str, **made_by) -> None:
     """Write the logits of every view to `path`, as `fill.dump` does, without feature maps.
 
-    Raises BadInput if the features are of other views or images.
+    Raises BadInput if the features are of other backbones, views or images.
     """
     features = dumps.read(FEATURES, names=Dump(FEATURES).names, recipe=train.recipe, image_id=train.split.image_id)
+    if any(features.weights != weights.digest_of_backbones(Embedding(network)) for _, network in parts):
+        raise BadInput(f"{FEATURES}: found features of other weights, expected those of the teacher: rerun `embed`")
     if distributed.rank():
         return  # the work of a moment, for one process
     about = {"names": train.split.names, "image_id": train.split.image_id, "recipe": train.recipe}

@@ -8,14 +8,15 @@ from rayling.runtime.loader import Batches
 from rayling.teaching import folds
 
 
-def to_dump(name: str, train: Batches, *, seed: int, **features) -> tuple[list[Part], dict]:
-    """The networks to run, each with its images, and what the dump is made by. `features` are `levels` and `grid`.
+def to_dump(name: str, train: Batches, *, count: int, seed: int, **features) -> tuple[list[Part], dict]:
+    """The networks to run, each with its images, and what the dump is made by. `count` is the
+    number of folds, `features` are `levels` and `grid`.
 
     Raises BadInput if there are no weights, or if they are for other data.
     """
-    files = folds.files() if name == "teacher" else []
-    fold = folds.of_images(train.split, folds=len(files), seed=seed) if files else np.zeros(len(train), int)
-    files = files or [f"data/models/{name}.safetensors"]
+    files, fold = [f"data/models/{name}.safetensors"], np.zeros(len(train), int)
+    if count > 1:
+        files, fold = folds.files(count), folds.of_images(train.split, folds=count, seed=seed)
     loaded = [weights.load(file, split=train.split, **features) for file in files]
     parts = [Part(fold == number, network.to(train.device)) for number, (network, _) in enumerate(loaded)]
     digests = [weights.digest(network) for network, _ in loaded]

@@ -27,13 +27,14 @@ TOLERANCE = 0.01  # standard deviations, beyond the rounding to half precision; 
 
 def main(names: Sequence[str]) -> None:
     """Audit the dump of each of the named networks, and print a line for each."""
-    p, device = params.read("features", "lesson"), hardware.start(0)
+    p, device = params.read("features", "lesson", "teacher.folds"), hardware.start(0)
     levels = p.features.levels if p.lesson == "cached_views" else []
     for name in names:
         if name not in NETWORKS:
             raise BadInput(f"found {name!r}, expected a network that is dumped: {', '.join(NETWORKS)}")
         dump = f"data/dumps/{name}.h5"
-        differences = audit(name, levels=levels, grid=p.features.grid, device=device)
+        count = p.teacher.folds if name == "teacher" else 1
+        differences = audit(name, folds=count, levels=levels, grid=p.features.grid, device=device)
         listed = ", ".join(f"{output} {value:.1e}" for output, value in differences.items())
         print(f"{dump}: {IMAGES} views run again; largest difference in standard deviations: {listed}")
         if not within_tolerance(differences):
@@ -41,7 +42,9 @@ def main(names: Sequence[str]) -> None:
             raise BadInput(f"{dump}: found a larger difference to the network, {expected}")
 
 
-def audit(name: str, *, levels: list[int], grid: int, device: torch.device, seed: int = 0) -> dict[str, float]:
+def audit(
+    name: str, *, folds: int, levels: list[int], grid: int, device: torch.device, seed: int = 0
+) -> dict[str, float]:
     """The largest difference, over random images and views, of each output: `logits`, `level1`, ...
 
     The unit is the standard deviation of what the network returns now; with folds it is the network that never saw the
@@ -53,7 +56,7 @@ def audit(name: str, *, levels: list[int], grid: int, device: torch.device, seed
     about = {"seed": recipe["seed"], "count": recipe["count"], "pixels": f"data/pixels/{name}.h5"}
     train = Batches("data/prepared.h5", "train", device=device, views=amounts, **about)
     dumped = dumps.read(path, names=train.split.names, recipe=recipe, image_id=train.split.image_id)
-    parts, made_by = networks.to_dump(name, train, seed=recipe["seed"], levels=levels, grid=grid)
+    parts, made_by = networks.to_dump(name, train, count=folds, seed=recipe["seed"], levels=levels, grid=grid)
     if dumped.weights != made_by["weights"]:
         raise BadInput(f"{path}: was made with other weights than those of data/models")
     generator = np.random.default_rng(seed)

@@ -54,8 +54,9 @@ class Backbone(nn.Module):
 
     @property
     def classifier(self) -> nn.Module:
-        """The last layer."""
-        return self.network.get_classifier()
+        """The last layer, or several as one module: distilled transformers have two."""
+        layer = self.network.get_classifier()
+        return nn.ModuleList(layer) if isinstance(layer, tuple) else layer
 
     def _channels(self, images: torch.Tensor) -> torch.Tensor:
         return images if self.scale is None else images * self.scale + self.shift

@@ -14,7 +14,7 @@ from torch import nn
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput
-from rayling.networks.architectures import Backbone, Ensemble, LinearProbe, Student
+from rayling.networks.architectures import Backbone, Embedding, Ensemble, LinearProbe, Student
 from rayling.storage.prepared import Split
 
 
@@ -132,8 +132,18 @@ def _refuse_other(header: Header, shapes: dict[str, list[int]]) -> None:
 
 def digest(network: nn.Module) -> str:
     """SHA-256, in hexadecimal, of a network's tensors: names, types, shapes and values, without file and header."""
+    return _digest(network.state_dict())
+
+
+def digest_of_backbones(embedding: Embedding) -> str:
+    """The same for the frozen backbones of linear probes, without their linear layers."""
+    tensors = embedding.state_dict()
+    return _digest({name: tensor for name, tensor in tensors.items() if ".linear." not in name})
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
     total = sha256()
-    for name, tensor in sorted(network.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         values = tensor.detach().cpu().contiguous().numpy()
         total.update(f"{name} {values.dtype} {values.shape}\n".encode() + values.tobytes())
     return total.hexdigest()

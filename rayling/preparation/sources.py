@@ -122,12 +122,18 @@ def _without_labels(read: Callable, folder: Path, labels: list[str], settings: d
 
 
 def _exclude_others(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Set the unknown labels of an image that has one label to 0. Raises `BadInput` for an image with two."""
+    """Set the unknown labels of an image that has one label to 0.
+
+    Raises `BadInput` for an image with two, and for one that is known to have none: it would be given one.
+    """
     count = (table[labels] == 1).sum(axis=1)
     if (count > 1).any():
         row = table[count > 1].iloc[0]
         names = ", ".join(label for label in labels if row[label] == 1)
         raise BadInput(f"{row['image']}: found with {names}, expected one of them: data.exclusive is true")
+    if (none := (table[labels] == 0).all(axis=1)).any():
+        image = table[none].iloc[0]["image"]
+        raise BadInput(f"{image}: found with none of {', '.join(labels)}, expected one: data.exclusive is true")
     others = np.broadcast_to((count == 1).to_numpy()[:, None], (len(table), len(labels)))
     table[labels] = table[labels].mask(others & table[labels].isna().to_numpy(), np.float32(0))
     return table

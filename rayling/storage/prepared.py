@@ -16,7 +16,7 @@ from rayling.storage.arrays import Writer, allocate, dataset, map_array, read_ar
 FORMAT = 3
 PIXELS_FORMAT = 1  # of data/pixels/<network>.h5
 SPLITS = ("train", "dev", "test")
-COLUMNS = ("image_id", "patient_id", "source")
+COLUMNS = ("image_id", "patient_id", "group", "source")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Split:
     labels: np.ndarray  # (N, K) float32: 1, 0 or NaN (unknown)
     image_id: np.ndarray  # (N,) str
     patient_id: np.ndarray  # (N,) str, one person each
+    group: np.ndarray  # (N,) str, patients who share a near-duplicate are one
     source: np.ndarray  # (N,) str
     stratum: np.ndarray  # (N,) int64, 0 to S - 1
     wanted: np.ndarray  # (S,) int64, rows of each stratum in an epoch
@@ -58,8 +59,9 @@ def create(
 ) -> None:
     """Lay the file out with everything but the pixels.
 
-    `columns` maps a split to its `labels` (N, K), `image_id`, `patient_id` and `source`; `strata` are the `stratum`
-    (N,) of each train row and the rows `wanted` (S,) of each in an epoch; `moments` are those of the train images.
+    `columns` maps a split to its `labels` (N, K), `image_id`, `patient_id`, `group` and `source`; `strata` are the
+    `stratum` (N,) of each train row and the rows `wanted` (S,) of each in an epoch; `moments` are those of the train
+    images.
     """
     mean, std = moments
     with arrays.create(path) as file:

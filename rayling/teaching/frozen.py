@@ -3,7 +3,7 @@
 N images, V views, D features, K labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from rayling.common.errors import BadInput
+from rayling.networks import weights
 from rayling.networks.architectures import Embedding, Ensemble, LinearProbe
-from rayling.runtime import inference
+from rayling.runtime import distributed, inference
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
 from rayling.storage.dumps import Dump
@@ -26,16 +27,20 @@ PATH = "data/dumps/features.h5"
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 
 
-def features(train: Batches) -> np.ndarray:
-    """The features (N, V, D) of all frozen backbones side by side.
+def read_features(train: Batches, members: Sequence[LinearProbe]) -> list[np.ndarray]:
+    """The features (N, V, D) of each of the frozen `members`, as `embed` dumped them.
 
-    Raises BadInput if they are of other views or images, or missing.
+    Raises BadInput if there are none, or if they are of other backbones, views or images.
     """
-    names = Dump(PATH).names
-    found = dumps.read(PATH, names=names, recipe=train.recipe, image_id=train.split.image_id)
-    if found.empty:
-        raise BadInput(f"{PATH}: found no features, expected those of the frozen backbones: run `dvc repro`")
-    return found.logits
+    found = Dump(PATH)
+    recipe = train.recipe | {"count": found.recipe["count"]}  # how many views is for `embed` to say
+    found = dumps.read(PATH, names=found.names, recipe=recipe, image_id=train.split.image_id)
+    if found.weights != weights.digest_of_backbones(Embedding(Ensemble(members))):
+        raise BadInput(
+            f"{PATH}: found features of other weights than those of the frozen backbones: rerun `embed`"
+        )
+    ends = np.cumsum([member.classifier.in_features for member in members])[:-1]
+    return np.split(found.logits, ends, axis=2)
 
 
 def fit(
@@ -56,7 +61,8 @@ def fit(
         if (score := (scores["dev_auroc"] or 0.0, -scores["dev_loss"])) > best:
             best = score
             _set(member.classifier, weight, bias)
-    print(f"{title}: on dev loss {-best[1]:.4f}, AUROC {best[0]:.4f}")
+    if not distributed.rank():
+        print(f"{title}: on dev loss {-best[1]:.4f}, AUROC", f"{best[0]:.4f}" if best[0] else "undefined")
     return pd.DataFrame(history)
 
 
@@ -98,15 +104,15 @@ class _Logistic:
 
     def __init__(self, x: np.ndarray, target: np.ndarray, often: np.ndarray) -> None:
         known = (target == 1).any(1) if target.shape[1] > 1 else ~np.isnan(target[:, 0])
-        self.x, self.often = x[known], often[known]
-        self.classes = target.shape[1]
+        self.x, self.known, self.often, self.classes = x, known, often[known], target.shape[1]
         self.target = target[known].argmax(1) if self.classes > 1 else target[known, 0].astype(int)
         self.model = LogisticRegression(max_iter=1000, warm_start=True)
 
     def fit(self, strength: float) -> None:
         """Fit with this inverse strength of the penalty; the mean loss is without the penalty."""
-        self.model.set_params(C=strength).fit(self.x, self.target, self.often)
-        chosen = self.model.predict_proba(self.x)[np.arange(len(self.x)), self.target]
+        x = self.x[self.known]  # not kept: each label would keep its own copy
+        self.model.set_params(C=strength).fit(x, self.target, self.often)
+        chosen = self.model.predict_proba(x)[np.arange(len(x)), self.target]
         self.loss = -np.average(np.log(np.maximum(chosen, 1e-12)), weights=self.often)
 
     @property

@@ -30,13 +30,12 @@ def train_teacher(
     header = weights.Header.of(train.split, network=name, **about)
     teacher = weights.build(header, start_pretrained=p.teacher.pretrained).to(train.device)
     among = np.ones(len(train), bool) if among is None else among
-    first, histories = 0, []
+    frozen_members = [member for member, is_frozen in zip(teacher.members, freeze, strict=True) if is_frozen]
+    features, histories = iter(frozen.read_features(train, frozen_members) if frozen_members else ()), []
     for number, member in enumerate(teacher.members):
         title = f"{name} {p.teacher.backbones[number]}"
         if freeze[number]:
-            last = first + member.classifier.in_features
-            features, first = frozen.features(train)[:, :, first:last], last
-            history = frozen.fit(member, features, train.split, dev, among=among, hard=p.hard_loss, title=title)
+            history = frozen.fit(member, next(features), train.split, dev, among=among, hard=p.hard_loss, title=title)
         else:
             history = loop.fit(
                 member,
@@ -53,4 +52,6 @@ def train_teacher(
                 **p.compute.model_dump(),
             )
         histories.append(history)
-    return teacher, header, pd.concat(histories).groupby("epoch", as_index=False).mean()
+    # the steps of a frozen member are penalties, not epochs
+    trained = [history for history, is_frozen in zip(histories, freeze, strict=True) if not is_frozen]
+    return teacher, header, pd.concat(trained or histories).groupby("epoch", as_index=False).mean()

@@ -43,7 +43,7 @@ def for_training(name: str, settings: SimpleNamespace, *inputs: str | Path) -> P
     With a copied large file, or with another number of processes, the training starts again, which costs time and
     nothing else. Stale checkpoints of this name are deleted.
     """
-    files = {str(path): _identity(path) for path in sorted(map(Path, inputs)) if path.exists()}
+    files = {str(path): identity(path) for path in sorted(map(Path, inputs)) if path.exists()}
     path = path_for(f"{name}.pt", inputs=files, processes=distributed.world_size(), **vars(settings))
     if not distributed.rank():
         delete_stale(path)
@@ -73,11 +73,12 @@ def delete_finished(name: str) -> None:
         _remove_empty(path.parent)
 
 
-def _identity(path: Path) -> list:
+def identity(path: str | Path) -> list:
     """What a file is known by: a small one by its bytes, a large one by its size and the time of its last change.
 
     DVC rewrites a small file when the stage that made it reruns, mostly with the same bytes.
     """
+    path = Path(path)
     stat = path.stat()
     if stat.st_size <= SMALL:
         return [sha256(path.read_bytes()).hexdigest()]

@@ -110,6 +110,6 @@ def scores_on_dev(logits: np.ndarray, dev: Split, *, hard: str, where: str) -> d
     if not np.isfinite(logits).all():
         raise BadInput(f"{where}: logits on dev are not finite, expected numbers: lower lr?")
     loss = loss_on_dev(hard, logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.labels))
-    # classes that exclude one another are ranked by softmax, as `evaluate` ranks them
+    # classes that exclude one another are ranked by softmax, as in `evaluate`, but for its calibration on dev
     scores = log_softmax(logits, axis=1) if dev.exclusive else logits
     return {"dev_loss": loss.item(), "dev_auroc": auroc.macro(dev.labels, scores)}

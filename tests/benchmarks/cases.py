@@ -127,7 +127,13 @@ def make_data(path: Path, *, size: int, count: int, epoch: int | None = None, fi
     for split, images in {"train": count, "dev": 32, "test": 32}.items():
         ids = np.char.add(f"{split}/patient00000/study1/view1_frontal_", np.arange(images).astype(str))
         labels = rng.integers(0, 2, (images, LABELS))
-        columns[split] = {"labels": labels, "image_id": ids, "patient_id": ids, "source": ["chexpert"] * images}
+        columns[split] = {
+            "labels": labels,
+            "image_id": ids,
+            "patient_id": ids,
+            "group": ids,
+            "source": ["chexpert"] * images,
+        }
     names = [f"label {n}" for n in range(LABELS)]
     about = {"study": "bench", "names": names, "exclusive": False, "size": size, "columns": columns}
     prepared.create(path, **about, strata=(np.zeros(count), [epoch or count]), moments=(0.5, 0.25))

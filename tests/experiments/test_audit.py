@@ -33,7 +33,7 @@ def made(halves, tmp_path, monkeypatch):
     train = Batches("data/prepared.h5", "train", device=CPU, views=VIEWS, count=3, seed=5)
     save("data/models/teacher.safetensors", train, seed=0)
     dump(train)
-    return lambda: audit.audit("teacher", **FEATURES, device=CPU)
+    return lambda folds=1: audit.audit("teacher", folds=folds, **FEATURES, device=CPU)
 
 
 def save(path: str, train: Batches, *, seed: int) -> None:
@@ -43,9 +43,9 @@ def save(path: str, train: Batches, *, seed: int) -> None:
     weights.save(path, weights.build(header, grid=2), header)
 
 
-def dump(train: Batches) -> None:
+def dump(train: Batches, *, count: int = 1) -> None:
     """Dump the teacher, or those of the folds."""
-    parts, about = networks.to_dump("teacher", train, seed=5, **FEATURES)
+    parts, about = networks.to_dump("teacher", train, count=count, seed=5, **FEATURES)
     fill.dump(PATH, parts, train, title="dump", grid=2, **about)
 
 
@@ -96,12 +96,12 @@ def test_with_folds_each_image_is_dumped_by_the_network_that_never_saw_it(made):
     for number in range(3):
         save(f"data/models/folds/fold-{number}.safetensors", train, seed=number + 1)
     with pytest.raises(BadInput, match="was made with other weights"):
-        made()
-    dump(train)
-    assert max(made().values()) < audit.TOLERANCE / 2
+        made(folds=3)
+    dump(train, count=3)
+    assert max(made(folds=3).values()) < audit.TOLERANCE / 2
     fold, dumped = folds.of_images(train.split, folds=3, seed=5), dumps.Dump(PATH)
     for number in range(3):
-        network, _ = weights.load(folds.files()[number], split=train.split)
+        network, _ = weights.load(folds.files(3)[number], split=train.split)
         row = int(np.flatnonzero(fold == number)[0])
         with torch.inference_mode():
             logits = network(train.batch(np.array([row]), 1).images).logits[0]

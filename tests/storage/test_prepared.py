@@ -16,8 +16,14 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 
 def write(path, *, count: int = 3, size: int = 8, strata=None, moments=(0.5, 0.25)):
     """A prepared file without dev images, laid out but not filled."""
-    train = {"labels": LABELS, "image_id": IDS, "patient_id": ["1", "ü", "3"], "source": ["a", "b", "b"]}
-    none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "source": []}
+    train = {
+        "labels": LABELS,
+        "image_id": IDS,
+        "patient_id": ["1", "ü", "3"],
+        "group": ["1", "ü", "ü"],
+        "source": ["a", "b", "b"],
+    }
+    none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "group": [], "source": []}
     repeated = {name: [column[n % 3] for n in range(count)] for name, column in train.items()}
     columns = {"train": repeated, "dev": none, "test": train}
     about = {"study": "tiny", "names": ["Kälte", "Fieber"], "exclusive": True, "size": size}
@@ -153,7 +159,7 @@ def test_a_network_with_a_size_of_its_own_reads_its_own_pixels_and_their_moments
         plain, found = prepared.read(filled, split), prepared.read(filled, split, pixels)
         assert np.array_equal(found.images, images) and found.size == 12
         assert found.mean == pytest.approx((LARGER / 255).mean()) and found.std == pytest.approx((LARGER / 255).std())
-        for name in ("labels", "image_id", "patient_id", "source", "stratum", "wanted"):
+        for name in ("labels", "image_id", "patient_id", "group", "source", "stratum", "wanted"):
             assert np.array_equal(getattr(found, name), getattr(plain, name), equal_nan=name == "labels")
 
 

@@ -9,6 +9,7 @@ import torch
 from rayling.common.errors import BadInput
 from rayling.dumping import fill, from_features
 from rayling.dumping.fill import Part
+from rayling.networks import weights
 from rayling.networks.architectures import Embedding, Ensemble, LinearProbe
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps
@@ -26,8 +27,9 @@ def frozen(halves, tmp_path, monkeypatch):
     teachers.append(Ensemble([LinearProbe(member.name, outputs=2) for member in teachers[0].members]))
     for one, other in zip(*(teacher.members for teacher in teachers), strict=True):
         other.network.load_state_dict(one.network.state_dict())
-    about = {"network": "features", "backbones": [], "weights": ""}
-    everything = Part(np.ones(len(train), bool), Embedding(teachers[0]))
+    embedding = Embedding(teachers[0])
+    about = {"network": "features", "backbones": [], "weights": weights.digest_of_backbones(embedding)}
+    everything = Part(np.ones(len(train), bool), embedding)
     fill.dump("data/dumps/features.h5", [everything], train, title="features", **about)
     fold = np.arange(len(train)) % 3 > 0
     return train, [Part(fold, teachers[0].eval()), Part(~fold, teachers[1].eval())]
@@ -56,4 +58,12 @@ def test_features_of_other_views_are_refused(frozen, halves):
 
 
 def test_a_network_that_was_trained_runs_itself():
-    assert not from_features.possible([Part(np.ones(1, bool), student())])
+    assert not from_features.all_linear_probes([Part(np.ones(1, bool), student())])
+
+
+def test_features_of_other_weights_are_refused(frozen):
+    train, parts = frozen
+    with torch.no_grad():
+        parts[1].network.members[0].network.bn1.weight.add_(1)
+    with pytest.raises(BadInput, match="found features of other weights"):
+        from_features.dump("data/dumps/teacher.h5", parts, train, title="teacher", **MADE_BY)
