@@ -36,9 +36,7 @@ def read_features(train: Batches, members: Sequence[LinearProbe]) -> list[np.nda
     recipe = train.recipe | {"count": found.recipe["count"]}  # how many views is for `embed` to say
     found = dumps.read(PATH, names=found.names, recipe=recipe, image_id=train.split.image_id)
     if found.weights != weights.digest_of_backbones(Embedding(Ensemble(members))):
-        raise BadInput(
-            f"{PATH}: found features of other weights than those of the frozen backbones: rerun `embed`"
-        )
+        raise BadInput(f"{PATH}: found features of other weights than those of the frozen backbones: rerun `embed`")
     ends = np.cumsum([member.classifier.in_features for member in members])[:-1]
     return np.split(found.logits, ends, axis=2)
 
