@@ -69,6 +69,8 @@ def study(halves, tmp_path):
     edit(tmp_path, epochs=6, batch_size=12)
     (tmp_path / "data/dumps").mkdir(parents=True)
     halves.rename(tmp_path / "data/prepared.h5")
+    (tmp_path / "data/pixels").mkdir()
+    prepared.create_no_pixels(tmp_path / "data/pixels/assistant.h5")
     train = prepared.read(tmp_path / "data/prepared.h5", "train")
     dumps.create(tmp_path / "data/dumps/labels.h5", names=train.names, image_id=train.image_id)
     torch.manual_seed(0)
@@ -150,6 +152,7 @@ from rayling.networks.feature_maps import Outputs
 from rayling.runtime import distributed
 from rayling.runtime.loader import Batches
 from rayling.training import loop
+from rayling.training.epochs import Sampler
 from rayling.training.hard_loss import hard_loss
 class Linear(torch.nn.Module):  # no batch norm: the same to the last digits
     def __init__(self):
@@ -163,7 +166,7 @@ def main():
     train, dev = (Batches("data/prepared.h5", split, device=torch.device("cpu")) for split in ("train", "dev"))
     train.split.labels[np.arange(48) % 3 > 0] = np.nan  # few, so that one process often has more of them
     settings = {"epochs": 3, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.0, "schedule": "cosine", "seed": 0}
-    settings |= {"rows": np.arange(48), "loss": hard_loss, "title": "linear", "views": 1}
+    settings |= {"sampler": Sampler(train.split, seed=0), "loss": hard_loss("bce"), "title": "linear", "views": 1}
     loop.fit(network, train=train, dev=dev, **settings)
     torch.save(network.state_dict(), f"{distributed.world_size()}-{distributed.rank()}.pt")
 if __name__ == "__main__":
