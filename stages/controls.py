@@ -8,6 +8,8 @@ Reads data/prepared.h5, data/controls.safetensors, data/predictions/student.csv,
 metrics/<network>.json, writes metrics/controls.json. It trains nothing, because it follows every new student.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -27,13 +29,13 @@ NETWORKS = ("teacher", "assistant", "student")
 
 def main() -> None:
     """Score the controls, write their scores beside those of the networks, and print the remarks."""
-    p = params.read("learn_from")
+    p = params.read("learn_from", "class_mix")
     data = {split: prepared.read("data/prepared.h5", split) for split in prepared.SPLITS}
     logits = read_logits("data/controls.safetensors", data)
     networks = {name: scores_of(f"metrics/{name}.json", data["test"].names) for name in NETWORKS}
 
-    border = scored(data["dev"], data["test"], *answers("border", data["dev"], logits))
-    probe, source_alone = score_source(data, logits) if "source/dev" in logits else (None, None)
+    border = scored(data["dev"], data["test"], *answers("border", data["dev"], logits, p.class_mix))
+    probe, source_alone = score_source(data, logits, p.class_mix) if "source/dev" in logits else (None, None)
     controls, student = {"border_alone": border, "source_alone": source_alone}, networks["student"]
     from_one = read_json("metrics/prepare.json").get("from_one_source", {})
     remarks = [
@@ -44,13 +46,13 @@ def main() -> None:
     table["per_label"] = control_remarks.auroc_by_label(controls, student)
     # a table of its own, as the labels of the probe are the sources
     table["source_probe"] = control_remarks.comparison_table({"probe": probe}, {}) if probe else None
-    table |= {"remark": remarks, "distillation": distillation(data, logits, learn_from=p.learn_from)}
+    table |= {"remark": remarks, "distillation": distillation(data, logits, p)}
     write_json("metrics/controls.json", table)
     for remark in [*remarks, *table["distillation"]["remark"]]:
         print(f"controls: {remark}")
 
 
-def answers(name: str, dev: Split, logits: dict[str, np.ndarray]) -> list[np.ndarray]:
+def answers(name: str, dev: Split, logits: dict[str, np.ndarray], class_mix: str) -> list[np.ndarray]:
     """The probabilities (N, K) of a control on dev and on test.
 
     Those of exclusive classes are calibrated: as thresholds do else, the shift decides which class is the answer.
@@ -58,14 +60,18 @@ def answers(name: str, dev: Split, logits: dict[str, np.ndarray]) -> list[np.nda
     found = [logits[f"{name}/{split}"] for split in ("dev", "test")]
     if not dev.exclusive:
         return [expit(each) for each in found]
-    chosen = calibration.choose(dev.names, dev.labels, found[0], exclusive=True)
+    chosen = calibration.choose(dev.names, dev.labels, found[0], exclusive=True, class_mix=class_mix)
     return [chosen.probabilities(each) for each in found]
 
 
-def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], *, learn_from: str) -> dict:
-    """What the student gained on test over the same network alone: the verdict, a remark and the numbers."""
+def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], p: SimpleNamespace) -> dict:
+    """What the student gained on test over the same network alone: the verdict, a remark and the numbers.
+
+    `p` holds `learn_from` and `class_mix`.
+    """
     dev, test = data["dev"], data["test"]
-    alone = calibration.choose(dev.names, dev.labels, logits["alone/dev"], exclusive=dev.exclusive)
+    of_dev = (dev.names, dev.labels, logits["alone/dev"])
+    alone = calibration.choose(*of_dev, exclusive=dev.exclusive, class_mix=p.class_mix)
     gains = distillation_gain.gains(
         test.labels,
         taught=results.read_predictions("data/predictions/student.csv", test),
@@ -75,17 +81,17 @@ def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], *, learn
         seed=SEED,
     )
     verdict, remark = (
-        say(gains, learn_from=learn_from) for say in (distillation_gain.verdict, distillation_gain.remark)
+        say(gains, learn_from=p.learn_from) for say in (distillation_gain.verdict, distillation_gain.remark)
     )
     return {"verdict": verdict, "remark": [remark]} | gains  # a list, as `dvc metrics show` leaves lists out
 
 
-def score_source(data: dict[str, Split], logits: dict[str, np.ndarray]) -> tuple[dict, dict]:
+def score_source(data: dict[str, Split], logits: dict[str, np.ndarray], class_mix: str) -> tuple[dict, dict]:
     """The scores of the probe that predicts the source, and of the model that predicts labels from the source alone."""
     sources, dev, test = control_models.source_names(data["train"]), data["dev"], data["test"]
     by_source = [control_models.source_labels(split, sources) for split in (dev, test)]
     source_alone = [control_models.source_prevalence(data["train"], split) for split in (dev, test)]
-    return scored(*by_source, *answers("source", by_source[0], logits)), scored(dev, test, *source_alone)
+    return scored(*by_source, *answers("source", by_source[0], logits, class_mix)), scored(dev, test, *source_alone)
 
 
 def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> dict:

@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rayling.common.atomic import atomic_folder, write_json
+from rayling.config import params
 from rayling.evaluation import calibration, figures, metrics, results
 from rayling.evaluation.scores import all_scores, macro_scores
 from rayling.networks import weights
@@ -26,13 +27,15 @@ SEED = 0  # of the bootstrap: every network is judged on the same resamples
 
 def main(name: str) -> None:
     """Run the network over dev and test, choose on dev, score on test."""
+    p = params.read("class_mix")
     device, pixels = hardware.start(SEED), f"data/pixels/{name}.h5"
     dev, test = (Batches("data/prepared.h5", split, device=device, pixels=pixels) for split in ("dev", "test"))
     network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
     network.to(device)
     dev_logits, test_logits = (inference.logits(network, split, title=name) for split in (dev, test))
 
-    chosen = calibration.choose(header.labels, dev.split.labels, dev_logits, exclusive=header.exclusive)
+    of_dev = (header.labels, dev.split.labels, dev_logits)
+    chosen = calibration.choose(*of_dev, exclusive=header.exclusive, class_mix=p.class_mix)
     chosen.write(f"data/models/{name}.calibration.json")
     on_dev, on_test = (chosen.probabilities(logits) for logits in (dev_logits, test_logits))
 

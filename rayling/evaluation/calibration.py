@@ -4,6 +4,11 @@ Platt 1999, "Probabilistic outputs for support vector machines": p = sigmoid(sca
 that the network was not trained on, here dev. For classes that exclude one another the same with softmax: temperature
 scaling (Guo et al. 2017, section 4.2), which has one scale for all, with a bias for each class. `results.calibrated`
 applies both. N images, K labels.
+
+The shifts of classes carry how common each class is in dev. Where a network is used, the mix is another one, and mostly
+unknown. With the class mix `equal` every class of dev weighs the same, and the most probable class is the one that the
+image speaks for most, whatever the mix (Saerens et al. 2002, "Adjusting the outputs of a classifier to new a priori
+probabilities"): that maximises balanced accuracy, as the mix of dev maximises accuracy there.
 """
 
 import numpy as np
@@ -18,10 +23,15 @@ from rayling.evaluation.results import Calibration
 IDENTITY = (1.0, 0.0)  # leaves the logit as it is
 
 
-def choose(names: list[str], labels: np.ndarray, logits: np.ndarray, *, exclusive: bool) -> Calibration:
-    """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev."""
+def choose(
+    names: list[str], labels: np.ndarray, logits: np.ndarray, *, exclusive: bool, class_mix: str = "dev"
+) -> Calibration:
+    """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev.
+
+    `class_mix` is `dev` or `equal`, for exclusive classes alone.
+    """
     if exclusive:
-        return Calibration(names, fit_exclusive(labels, logits), None, exclusive=True)
+        return Calibration(names, fit_exclusive(labels, logits, class_mix=class_mix), None, exclusive=True)
     platt = fit(labels, logits)
     thresholds = metrics.thresholds(labels, results.calibrated(logits, platt))
     thresholds = np.floor(thresholds * 1e6) / 1e6  # as reports write them: a reader of those must decide the same
@@ -59,12 +69,13 @@ def _targets(truth):
     return np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
 
-def fit_exclusive(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def fit_exclusive(labels: np.ndarray, logits: np.ndarray, *, class_mix: str = "dev") -> np.ndarray:
     """The [scale, shift] of each class, (K, 2), for the least cross-entropy of softmax(scale · logits + shift).
 
     The scale, above 0, is the same for all; the shifts, which matter up to a constant, have the mean 0. `labels` (N, K)
-    and `logits` (N, K) as in `fit`; a row without a positive is ignored. `IDENTITY` for all if a class has no positive,
-    if the logits do not differ between the rows, or if they rank no better than by chance.
+    and `logits` (N, K) as in `fit`; a row without a positive is ignored. With `class_mix="equal"` all classes together
+    weigh the same, else each row does. `IDENTITY` for all if a class has no positive, if the logits do not differ
+    between the rows, or if they rank no better than by chance.
     """
     _check(labels, logits)
     there = (labels == 1).any(axis=1)
@@ -73,17 +84,24 @@ def fit_exclusive(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     spread = scores.std(axis=0).max(initial=0) if len(scores) else 0
     if not truth.any(axis=0).all() or spread < 1e-9:
         return np.tile(IDENTITY, (labels.shape[1], 1))
-    found = _least_cross_entropy(_class_targets(truth), scores / spread)
+    found = _least_cross_entropy(_class_targets(truth), scores / spread, _weights(truth, class_mix))
     if found is None or found[0] <= 0:
         return np.tile(IDENTITY, (labels.shape[1], 1))
     shifts = found[1:] - found[1:].mean()
     return np.array([_rounded(found[0] / spread, shift) for shift in shifts])
 
 
-def _least_cross_entropy(target: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
-    """[scale, shift of each class] (1 + K,) for targets and scores (N, K); the first shift is 0. None if none is found.
+def _weights(truth: np.ndarray, class_mix: str) -> np.ndarray:
+    """What each row counts (N,), with the sum 1."""
+    rows = truth.sum(axis=0) if class_mix == "equal" else np.ones(truth.shape[1])
+    weights = 1 / rows[truth.argmax(axis=1)]
+    return weights / weights.sum()
 
-    The cross-entropy is convex, and its minimum unique and finite, because no target is 0.
+
+def _least_cross_entropy(target: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    """[scale, shift of each class] (1 + K,) for targets and scores (N, K) and weights (N,); the first shift is 0.
+
+    The cross-entropy is convex, and its minimum unique and finite, because no target is 0. None if it is not found.
     """
     count, classes = scores.shape
     # the logits are linear in the parameters: of class k, (score of k, 1 at the shift of k)
@@ -91,13 +109,13 @@ def _least_cross_entropy(target: np.ndarray, scores: np.ndarray) -> np.ndarray |
 
     def loss_and_slope(parameters):
         log_probability = log_softmax(design @ parameters, axis=1)
-        error = np.exp(log_probability) - target
-        return -(target * log_probability).sum() / count, np.einsum("nk,nkp->p", error, design) / count
+        error = weights[:, None] * (np.exp(log_probability) - target)
+        return -(weights @ (target * log_probability)).sum(), np.einsum("nk,nkp->p", error, design)
 
     def curvature(parameters):
         probability = np.exp(log_softmax(design @ parameters, axis=1))
         off_mean = design - np.einsum("nk,nkp->np", probability, design)[:, None]
-        return np.einsum("nk,nkp,nkq->pq", probability, off_mean, off_mean) / count
+        return np.einsum("nk,nkp,nkq->pq", weights[:, None] * probability, off_mean, off_mean)
 
     start = np.eye(classes)[0]  # scale 1, no shifts
     found = minimize(loss_and_slope, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-8})

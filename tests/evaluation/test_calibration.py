@@ -239,3 +239,24 @@ def test_overconfident_classes_are_calibrated_on_images_that_they_were_not_fitte
     after = calibrated(on_test, calibration.fit_exclusive(labels, logits), exclusive=True)
     before, after = (metrics.mean_calibration_error(of_test, each) for each in (softmax(on_test, axis=1), after))
     assert after < 0.5 * before
+
+
+def test_with_an_equal_class_mix_the_mix_of_dev_does_not_matter(rng):
+    labels, logits = drawn_classes(rng, scale=0.5, shift=[1, 0, -1], images=20_000)
+    rare = labels[:, 0] == 1
+    fewer = ~rare | (np.cumsum(rare) % 4 == 0)  # a quarter of the first class
+    found, expected = (
+        calibration.fit_exclusive(labels[rows], logits[rows], class_mix="equal") for rows in (fewer, slice(None))
+    )
+    np.testing.assert_allclose(found, expected, atol=0.06)
+    of_dev = [calibration.fit_exclusive(labels[rows], logits[rows])[0, 1] for rows in (fewer, slice(None))]
+    assert of_dev[0] < of_dev[1] - 0.5  # the shift of a rarer class is lower by about log(4) · 2/3
+
+
+def test_an_equal_class_mix_is_dev_with_each_rare_row_repeated(rng):
+    labels, logits = np.eye(2)[np.arange(90) % 3 // 2], rng.normal(size=(90, 2))  # 60 rows of one class, 30 of the other
+    logits += labels
+    balanced = np.concatenate([np.arange(90), np.flatnonzero(labels[:, 1])])
+    found = calibration.fit_exclusive(labels, logits, class_mix="equal")
+    expected = calibration.fit_exclusive(labels[balanced], logits[balanced])
+    np.testing.assert_allclose(found, expected, rtol=0.03, atol=0.03)  # Platt's targets see 60 rows instead of 30
