@@ -71,6 +71,7 @@ def parameters() -> dict:
         "lesson",
         "features",
         "hard_loss",
+        "class_mix",
         "softening",
         "teacher",
         "assistant",

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from rayling.evaluation import auroc
-from rayling.networks.architectures import Student
 from rayling.networks.feature_maps import Outputs, to_grid
+from rayling.networks.student import Student
 from rayling.runtime import inference
 from rayling.runtime.loader import Batches
 from rayling.training import loop

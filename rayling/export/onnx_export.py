@@ -16,7 +16,7 @@ from torch import nn
 from rayling.common.atomic import atomic
 from rayling.evaluation.results import Calibration
 from rayling.export.out_of_distribution import OutOfDistribution
-from rayling.networks.architectures import Student
+from rayling.networks.student import Student
 from rayling.networks.weights import Header
 
 OPSET = 18

@@ -14,7 +14,8 @@ from torch import nn
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput
-from rayling.networks.architectures import Backbone, Embedding, Ensemble, LinearProbe, Student
+from rayling.networks.architectures import Backbone, Embedding, Ensemble, LinearProbe
+from rayling.networks.student import Student
 from rayling.storage.prepared import Split
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from rayling.config import params
-from rayling.networks.architectures import Backbone, Student
+from rayling.networks.architectures import Backbone
+from rayling.networks.student import Student
 from rayling.runtime import hardware, inference
 from rayling.storage import prepared
 

@@ -11,8 +11,9 @@ from rayling.distillation.distil import distil
 from rayling.distillation.losses import mean_over_levels, soft_bce, weighted_sum
 from rayling.dumping import fill
 from rayling.dumping.fill import Part
-from rayling.networks.architectures import Backbone, Ensemble, Student
+from rayling.networks.architectures import Backbone, Ensemble
 from rayling.networks.feature_maps import Outputs
+from rayling.networks.student import Student
 from rayling.runtime import hardware, inference
 from rayling.runtime.loader import Batches
 from rayling.storage import dumps, prepared

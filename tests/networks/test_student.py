@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from rayling.networks.architectures import Student, averages, standardised
+from rayling.networks.student import Student, averages, standardised
 from stages.evaluate import cost
 from tests.toy import images, rms, run
 

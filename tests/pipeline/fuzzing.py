@@ -1,7 +1,7 @@
 """Hypothesis for files of any bytes: a clean result or one clear line, never a traceback, a hang or much memory.
 
-`CASES=10000 pytest tests/pipeline/test_fuzz_inputs.py` takes hours and other cases each time; without CASES a few,
-always the same.
+`CASES=10000 pytest tests/pipeline/test_fuzz_*.py` takes hours and other cases each time; without CASES a few, always
+the same.
 """
 
 import os

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from rayling.networks import weights
-from rayling.networks.architectures import Student
+from rayling.networks.student import Student
 from rayling.storage import dumps, prepared
 from rayling.storage.dumps import DumpWriter
 from rayling.training.loop import Optimisation

@@ -13,7 +13,7 @@ from rayling.export import onnx_export
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.images import reading
-from rayling.networks.architectures import Student
+from rayling.networks.student import Student
 from rayling.networks.weights import Header
 from rayling.predict.model import OnnxModel
 from tests.browser import Browser

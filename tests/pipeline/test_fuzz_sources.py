@@ -1,4 +1,4 @@
-"""Whatever a user's file holds: a clean result or one clear line."""
+"""Whatever the tables, folders and archives of a source hold: a believable table or one clear line."""
 
 import csv
 import io
@@ -9,86 +9,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
-from rayling.config import params
-from rayling.images import reading
 from rayling.preparation import splits
 from rayling.preparation.readers.medmnist import archived_images
 from rayling.preparation.sources import READERS
-from tests.pipeline.fuzzing import PIXELS, Whole, broken, cases, outcome
-from tests.tiny import ROOT, shrink
-
-# params.yaml
-
-
-def small_params() -> dict:
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    shrink(content)
-    return content | {"studies": {"phantom": content["studies"]["phantom"]}}
-
-
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(-3, 3)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["phantom", "../x", "/etc", "softmax", 10**400, "1e-3", "\0", "$", "${study}", "x" * 9999]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@st.composite
-def changed_params(draw) -> bytes:
-    """The parameters with some values replaced, keys gone or new."""
-    content = small_params()
-    for _ in range(draw(st.integers(1, 3))):
-        place = content
-        while True:
-            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-            if not keys:
-                break
-            key = draw(st.sampled_from(keys))
-            if isinstance(place[key], dict | list) and draw(st.integers(0, 4)):
-                place = place[key]
-                continue
-            how = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
-            if how == "remove":
-                del place[key]
-            elif how == "replace":
-                place[key] = draw(values)
-            elif isinstance(place, dict):
-                place[draw(st.text(max_size=6))] = draw(values)
-            break
-    return yaml.safe_dump(content, allow_unicode=True).encode("utf-8", "surrogatepass")
-
-
-PARAMS = Whole(yaml.safe_dump(small_params()).encode())
-NASTY = [b"a: &a [1]\nb: *a\n" * 2, b"? {? {? 1}}", b"%YAML 9.9\n---\n1", b"!!python/object:os.system 1"]
-BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]).encode()
-
-
-@cases
-@given(changed_params() | broken(PARAMS, *NASTY, BOMB) | st.sampled_from([*NASTY, BOMB]))
-def test_params(content):
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_bytes(content)
-        found = outcome(params.read, "study", "data", "student", path=path)
-    if found is not None:
-        assert found.student.epochs >= 1 and 0 < found.data.dev < 1
-
-
-# CSV and folders
-
+from tests.pipeline.fuzzing import Whole, broken, cases, outcome
 
 LABELS = ["Cardiomegaly", "Edema"]
 COLUMNS = {
@@ -216,49 +143,3 @@ def read_archive(content: bytes):
     with TemporaryDirectory() as folder:
         Path(folder, "chestmnist.npz").write_bytes(content)
         outcome(everything)
-
-
-# pictures
-
-
-def picture(kind: str, mode: str) -> bytes:
-    file = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (24, 20, 4), np.uint8)
-    image = Image.fromarray(noise).convert("RGB")
-    image = Image.fromarray(noise[..., 0].astype(np.uint16) * 200) if mode == "I;16" else image.convert(mode)
-    image.save(file, kind)
-    return Whole(file.getvalue())
-
-
-def xray(**tags) -> bytes:
-    """A DICOM file of 8 × 6 pixels."""
-    dataset, file = Dataset(), io.BytesIO()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
-    about = {"Rows": 8, "Columns": 6, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME1"}
-    about |= {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}
-    about |= {"WindowCenter": 100, "WindowWidth": 50, "RescaleSlope": 2, "RescaleIntercept": -7}
-    for name, value in (about | tags).items():
-        setattr(dataset, name, value)
-    dataset.PixelData = np.arange(48, dtype=np.uint16).tobytes()
-    dataset.save_as(file, enforce_file_format=True)
-    return Whole(file.getvalue())
-
-
-PICTURES = [picture("PNG", mode) for mode in ("1", "L", "P", "RGB", "I;16")]
-PICTURES += [picture("JPEG", mode) for mode in ("L", "RGB", "CMYK")]
-PICTURES += [xray(), xray(PhotometricInterpretation="MONOCHROME2", PixelPaddingValue=3)]
-
-
-@cases
-@given(broken(*PICTURES), st.booleans())
-def test_pictures(content, keep_aspect):
-    with TemporaryDirectory() as folder:
-        path = Path(folder).resolve() / "picture"
-        path.write_bytes(content)
-        image = outcome(reading.grey_inside, reading.File(path, inside=path.parent), most=PIXELS)
-    if image is not None:
-        assert image.mode == "L"
-        assert reading.square(image, size=16, keep_aspect=keep_aspect).shape == (16, 16)
