@@ -165,7 +165,7 @@ class Study(Section):
     lesson: Literal["cached_views", "any_view"]
     features: Features
     hard_loss: Literal["bce", "cross_entropy"]
-    class_mix: Literal["dev", "equal"]
+    class_mix: Literal["dev", "train"]
     softening: Literal["sigmoid", "softmax"]
     teacher: Teacher
     assistant: Assistant
@@ -180,8 +180,8 @@ class Study(Section):
             raise ValueError("softening: found softmax and one label, expected sigmoid: softmax would always be 1")
         if self.hard_loss == "cross_entropy" and not self.data.exclusive:
             raise ValueError("hard_loss: found cross_entropy, expected bce unless data.exclusive is true")
-        if self.class_mix == "equal" and not self.data.exclusive:
-            raise ValueError("class_mix: found equal, expected dev unless data.exclusive is true")
+        if self.class_mix == "train" and not self.data.exclusive:
+            raise ValueError("class_mix: found train, expected dev unless data.exclusive is true")
         unlabelled = any(source.unlabelled for source in self.data.sources) or self.data.labelled_fraction < 1
         if self.softening == "softmax" and unlabelled and not self.data.exclusive:
             raise ValueError(f"softening: found softmax and images without labels, expected sigmoid: {UNTAUGHT}")

@@ -6,9 +6,8 @@ scaling (Guo et al. 2017, section 4.2), which has one scale for all, with a bias
 applies both. N images, K labels.
 
 The shifts of classes carry how common each class is in dev. Where a network is used, the mix is another one, and mostly
-unknown. With the class mix `equal` every class of dev weighs the same, and the most probable class is the one that the
-image speaks for most, whatever the mix (Saerens et al. 2002, "Adjusting the outputs of a classifier to new a priori
-probabilities"): that maximises balanced accuracy, as the mix of dev maximises accuracy there.
+unknown. With the class mix `train` only the scale is fitted, which changes no decision: the most probable class is the
+one of the network itself, and it assumes the mix of its training epochs (`balance`).
 """
 
 import numpy as np
@@ -28,10 +27,10 @@ def choose(
 ) -> Calibration:
     """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev.
 
-    `class_mix` is `dev` or `equal`, for exclusive classes alone.
+    `class_mix` is `dev` or `train`, for exclusive classes alone.
     """
     if exclusive:
-        return Calibration(names, fit_exclusive(labels, logits, class_mix=class_mix), None, exclusive=True)
+        return Calibration(names, fit_exclusive(labels, logits, shifts=class_mix == "dev"), None, exclusive=True)
     platt = fit(labels, logits)
     thresholds = metrics.thresholds(labels, results.calibrated(logits, platt))
     thresholds = np.floor(thresholds * 1e6) / 1e6  # as reports write them: a reader of those must decide the same
@@ -69,13 +68,13 @@ def _targets(truth):
     return np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
 
-def fit_exclusive(labels: np.ndarray, logits: np.ndarray, *, class_mix: str = "dev") -> np.ndarray:
+def fit_exclusive(labels: np.ndarray, logits: np.ndarray, *, shifts: bool = True) -> np.ndarray:
     """The [scale, shift] of each class, (K, 2), for the least cross-entropy of softmax(scale · logits + shift).
 
     The scale, above 0, is the same for all; the shifts, which matter up to a constant, have the mean 0. `labels` (N, K)
-    and `logits` (N, K) as in `fit`; a row without a positive is ignored. With `class_mix="equal"` all classes together
-    weigh the same, else each row does. `IDENTITY` for all if a class has no positive, if the logits do not differ
-    between the rows, or if they rank no better than by chance.
+    and `logits` (N, K) as in `fit`; a row without a positive is ignored. Without `shifts` these are 0. `IDENTITY` for
+    all if a class has no positive, if the logits do not differ between the rows, or if they rank no better than by
+    chance.
     """
     _check(labels, logits)
     there = (labels == 1).any(axis=1)
@@ -84,42 +83,36 @@ def fit_exclusive(labels: np.ndarray, logits: np.ndarray, *, class_mix: str = "d
     spread = scores.std(axis=0).max(initial=0) if len(scores) else 0
     if not truth.any(axis=0).all() or spread < 1e-9:
         return np.tile(IDENTITY, (labels.shape[1], 1))
-    found = _least_cross_entropy(_class_targets(truth), scores / spread, _weights(truth, class_mix))
+    found = _least_cross_entropy(_class_targets(truth), scores / spread, shifts=shifts)
     if found is None or found[0] <= 0:
         return np.tile(IDENTITY, (labels.shape[1], 1))
     shifts = found[1:] - found[1:].mean()
     return np.array([_rounded(found[0] / spread, shift) for shift in shifts])
 
 
-def _weights(truth: np.ndarray, class_mix: str) -> np.ndarray:
-    """What each row counts (N,), with the sum 1."""
-    rows = truth.sum(axis=0) if class_mix == "equal" else np.ones(truth.shape[1])
-    weights = 1 / rows[truth.argmax(axis=1)]
-    return weights / weights.sum()
+def _least_cross_entropy(target: np.ndarray, scores: np.ndarray, *, shifts: bool) -> np.ndarray | None:
+    """[scale, shift of each class] (1 + K,) for targets and scores (N, K); the first shift is 0. None if none is found.
 
-
-def _least_cross_entropy(target: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
-    """[scale, shift of each class] (1 + K,) for targets and scores (N, K) and weights (N,); the first shift is 0.
-
-    The cross-entropy is convex, and its minimum unique and finite, because no target is 0. None if it is not found.
+    The cross-entropy is convex, and its minimum unique and finite, because no target is 0. Without `shifts` all are 0.
     """
     count, classes = scores.shape
     # the logits are linear in the parameters: of class k, (score of k, 1 at the shift of k)
     design = np.concatenate([scores[:, :, None], np.tile(np.eye(classes)[:, 1:], (count, 1, 1))], axis=2)  # (N, K, K)
+    design = design if shifts else design[:, :, :1]
 
     def loss_and_slope(parameters):
         log_probability = log_softmax(design @ parameters, axis=1)
-        error = weights[:, None] * (np.exp(log_probability) - target)
-        return -(weights @ (target * log_probability)).sum(), np.einsum("nk,nkp->p", error, design)
+        error = np.exp(log_probability) - target
+        return -(target * log_probability).sum() / count, np.einsum("nk,nkp->p", error, design) / count
 
     def curvature(parameters):
         probability = np.exp(log_softmax(design @ parameters, axis=1))
         off_mean = design - np.einsum("nk,nkp->np", probability, design)[:, None]
-        return np.einsum("nk,nkp,nkq->pq", weights[:, None] * probability, off_mean, off_mean)
+        return np.einsum("nk,nkp,nkq->pq", probability, off_mean, off_mean) / count
 
-    start = np.eye(classes)[0]  # scale 1, no shifts
+    start = np.eye(design.shape[2])[0]  # scale 1, no shifts
     found = minimize(loss_and_slope, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-8})
-    return np.insert(found.x, 1, 0.0) if found.success else None
+    return np.array([found.x[0], 0, *(found.x[1:] if shifts else np.zeros(classes - 1))]) if found.success else None
 
 
 def _class_targets(truth):

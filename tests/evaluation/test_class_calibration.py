@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import softmax
 
 from rayling.evaluation import calibration, metrics
@@ -116,25 +116,21 @@ def test_overconfident_classes_are_calibrated_on_images_that_they_were_not_fitte
     assert after < 0.5 * before
 
 
-def test_with_an_equal_class_mix_the_mix_of_dev_does_not_matter(rng):
-    labels, logits = drawn_classes(rng, scale=0.5, shift=[1, 0, -1], images=20_000)
-    rare = labels[:, 0] == 1
-    fewer = ~rare | (np.cumsum(rare) % 4 == 0)  # a quarter of the first class
-    found, expected = (
-        calibration.fit_exclusive(labels[rows], logits[rows], class_mix="equal") for rows in (fewer, slice(None))
-    )
-    np.testing.assert_allclose(found, expected, atol=0.06)
-    of_dev = [calibration.fit_exclusive(labels[rows], logits[rows])[0, 1] for rows in (fewer, slice(None))]
-    assert of_dev[0] < of_dev[1] - 0.5  # the shift of a rarer class is lower by about log(4) · 2/3
+def test_without_shifts_the_scale_is_that_of_the_least_cross_entropy_and_no_decision_changes(rng):
+    labels, logits = drawn_classes(rng, scale=0.4, shift=[1, -1, 0.5])
+    target = class_targets(labels)
+
+    def cross_entropy(scale):
+        return -(target * np.log(softmax(scale * logits, axis=1))).sum()
+
+    found = calibration.fit_exclusive(labels, logits, shifts=False)
+    slow = minimize_scalar(cross_entropy, bounds=(1e-3, 10), method="bounded", options={"xatol": 1e-9}).x
+    assert found[:, 0] == pytest.approx(np.full(3, slow), abs=1e-6)
+    assert found[:, 1].tolist() == [0, 0, 0]
 
 
-def test_an_equal_class_mix_is_dev_with_each_rare_row_repeated(rng):
-    labels, logits = (
-        np.eye(2)[np.arange(90) % 3 // 2],
-        rng.normal(size=(90, 2)),
-    )  # 60 rows and 30
-    logits += labels
-    balanced = np.concatenate([np.arange(90), np.flatnonzero(labels[:, 1])])
-    found = calibration.fit_exclusive(labels, logits, class_mix="equal")
-    expected = calibration.fit_exclusive(labels[balanced], logits[balanced])
-    np.testing.assert_allclose(found, expected, rtol=0.03, atol=0.03)  # Platt's targets see 60 rows instead of 30
+def test_the_class_mix_of_train_leaves_the_shifts_out(rng):
+    labels, logits = drawn_classes(rng, scale=0.4, shift=[1, -1, 0.5])
+    for class_mix, shifts in (("dev", True), ("train", False)):
+        found = calibration.choose(["a", "b", "c"], labels, logits, exclusive=True, class_mix=class_mix)
+        np.testing.assert_array_equal(found.platt, calibration.fit_exclusive(labels, logits, shifts=shifts))
