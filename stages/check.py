@@ -15,12 +15,16 @@ from rayling.config import params
 
 def main() -> None:
     """Write data/checked. Raises BadInput for a wrong parameter, or a file or folder that is missing."""
-    p = params.read("study", "data")
+    p = params.read("study", "data", "external")
     root = Path("data/raw") / p.study
     refuse_missing(root, p.study)
     for source in p.data.sources if root.exists() and p.study != "phantom" else ():
         if not (root / source.folder).is_dir():
             raise BadInput(f"studies.{p.study}.data.sources: {root / source.folder} not found, expected a folder")
+    outside = Path("data/external") / p.study  # absent where an experiment has what DVC tracks alone
+    for source in p.external if outside.exists() else ():
+        if not (outside / source.folder).is_dir():
+            raise BadInput(f"studies.{p.study}.external: {outside / source.folder} not found, expected a folder")
     split_file = Path("data/splits") / p.data.split_file
     if p.data.split_file and not split_file.is_file():
         raise BadInput(f"studies.{p.study}.data.split_file: {split_file} not found, expected the name of a CSV there")

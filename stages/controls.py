@@ -1,10 +1,10 @@
-"""Compare the controls with the networks, and write in plain sentences what follows.
+"""Compare the controls with the networks, and the student with its teachers; write in plain sentences what follows.
 
 The controls are the constant answer; a model that sees only the border; a model that predicts the labels from the
 source alone; a probe that predicts the source from the image; and the student's network trained on the labels alone,
 which shows whether distillation helps or harms. Thresholds and calibration are chosen on dev and test is scored as in
 `evaluate`.
-Reads data/prepared.h5, data/controls.safetensors, data/predictions/student.csv, metrics/prepare.json and
+Reads data/prepared.h5, data/controls.safetensors, data/predictions/<network>.csv, metrics/prepare.json and
 metrics/<network>.json, writes metrics/controls.json. It trains nothing, because it follows every new student.
 """
 
@@ -18,7 +18,7 @@ from scipy.special import expit
 from rayling.common.atomic import read_json, write_json
 from rayling.common.errors import BadInput
 from rayling.config import params
-from rayling.evaluation import calibration, control_models, control_remarks, distillation_gain, metrics, results
+from rayling.evaluation import calibration, control_models, control_remarks, distillation_gain, metrics, paired, results
 from rayling.evaluation.scores import all_scores
 from rayling.storage import prepared
 from rayling.storage.prepared import Split
@@ -46,7 +46,9 @@ def main() -> None:
     table["per_label"] = control_remarks.auroc_by_label(controls, student)
     # a table of its own, as the labels of the probe are the sources
     table["source_probe"] = control_remarks.comparison_table({"probe": probe}, {}) if probe else None
-    table |= {"remark": remarks, "distillation": distillation(data, logits, p)}
+    on_test = {name: results.read_predictions(f"data/predictions/{name}.csv", data["test"]) for name in NETWORKS}
+    table |= differences(data["test"], on_test)
+    table |= {"remark": remarks, "distillation": distillation(data, logits, on_test["student"], p)}
     write_json("metrics/controls.json", table)
     for remark in [*remarks, *table["distillation"]["remark"]]:
         print(f"controls: {remark}")
@@ -64,19 +66,28 @@ def answers(name: str, dev: Split, logits: dict[str, np.ndarray], class_mix: str
     return [chosen.probabilities(each) for each in found]
 
 
-def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], p: SimpleNamespace) -> dict:
+def differences(test: Split, on_test: dict[str, np.ndarray]) -> dict[str, dict]:
+    """What the student has more on test than teacher and assistant, from the probabilities (N, K) of each network."""
+    about = {"groups": test.group, "exclusive": test.exclusive, "seed": SEED}
+    return {
+        f"student_minus_{name}": paired.differences(test.labels, on_test["student"], on_test[name], **about)
+        for name in ("teacher", "assistant")
+    }
+
+
+def distillation(data: dict[str, Split], logits: dict[str, np.ndarray], taught: np.ndarray, p: SimpleNamespace) -> dict:
     """What the student gained on test over the same network alone: the verdict, a remark and the numbers.
 
-    `p` holds `learn_from` and `class_mix`.
+    `taught` are the student's probabilities (N, K); `p` holds `learn_from` and `class_mix`.
     """
     dev, test = data["dev"], data["test"]
     of_dev = (dev.names, dev.labels, logits["alone/dev"])
     alone = calibration.choose(*of_dev, exclusive=dev.exclusive, class_mix=p.class_mix)
     gains = distillation_gain.gains(
         test.labels,
-        taught=results.read_predictions("data/predictions/student.csv", test),
+        taught=taught,
         alone=alone.probabilities(logits["alone/test"]).round(6),  # as those of the student stand in the file
-        patients=test.patient_id,
+        groups=test.group,
         exclusive=test.exclusive,
         seed=SEED,
     )
@@ -95,8 +106,8 @@ def score_source(data: dict[str, Split], logits: dict[str, np.ndarray], class_mi
 
 
 def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> dict:
-    """The scores of probabilities (N, K) on test, with the lower bound of each label's AUROC."""
-    scores = all_scores(
+    """The scores of probabilities (N, K) on test."""
+    return all_scores(
         names=test.names,
         labels=test.labels,
         probabilities=on_test,
@@ -104,10 +115,9 @@ def scored(dev: Split, test: Split, on_dev: np.ndarray, on_test: np.ndarray) -> 
         thresholds=None if test.exclusive else metrics.thresholds(dev.labels, on_dev),
         constant=metrics.constant_answer(dev.labels, exclusive=dev.exclusive),
         patients=test.patient_id,
+        groups=test.group,
         seed=SEED,
     )
-    bounds = control_remarks.lower_bounds(test.names, test.labels, on_test, patients=test.patient_id, seed=SEED)
-    return scores | {"auroc": scores["auroc"] | {"per_label_low": bounds}}
 
 
 def read_logits(path: str, data: dict[str, Split]) -> dict[str, np.ndarray]:

@@ -5,7 +5,8 @@ controls. Settings (temperature, loss weights, epochs, ...) must be chosen on de
 are optimistic, because dev has also chosen the epoch, the calibration and the thresholds: only test shows how good a
 network is.
 Reads data/prepared.h5, data/pixels/<name>.h5 and data/models/<name>.safetensors, writes
-data/models/<name>.calibration.json, metrics/<name>.json, plots/evaluation/<name>/ and data/predictions/<name>.csv.
+data/models/<name>.calibration.json, metrics/<name>.json, data/evaluation/<name>.json, plots/evaluation/<name>/ and
+data/predictions/<name>.csv.
 """
 
 import sys
@@ -16,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rayling.common.atomic import atomic_folder, write_json
 from rayling.config import params
-from rayling.evaluation import calibration, figures, metrics, results
+from rayling.evaluation import calibration, figures, groups, metrics, results
 from rayling.evaluation.scores import all_scores, macro_scores
 from rayling.networks import weights
 from rayling.runtime import hardware, inference
@@ -47,9 +48,13 @@ def main(name: str) -> None:
         thresholds=chosen.thresholds,
         constant=metrics.constant_answer(dev.split.labels, exclusive=header.exclusive),
         patients=test.split.patient_id,
+        groups=test.split.group,
         seed=SEED,
     )
     scores_on_dev = macro_scores(labels=dev.split.labels, probabilities=on_dev, thresholds=chosen.thresholds)
+    # apart from metrics/, as `dvc metrics diff` would have three hundred more lines
+    in_groups = groups.group_scores(test.split, on_test, chosen.thresholds, seed=SEED)
+    write_json(f"data/evaluation/{name}.json", {"decision": scores.pop("decision"), "groups": in_groups})
     write_json(f"metrics/{name}.json", scores | {"dev": scores_on_dev} | cost(network, header.size))
     results.write_predictions(f"data/predictions/{name}.csv", test.split, on_test)
 

@@ -5,8 +5,9 @@ undersampled and COVID-19 oversampled. Train alone is balanced, after the split:
 label an epoch has, and training draws them anew each time. No image is copied.
 
 Reads data/raw/<study> and data/splits. Writes data/prepared.h5 for the networks; data/pixels, the same images for those
-that look at another size; data/dumps/labels.h5, the empty dump for a student that learns from labels alone; and what
-people check: data/unlisted.csv, unreadable.csv, duplicates.csv and split.csv, metrics/prepare.json and plots/prepare/.
+that look at another size; data/dumps/labels.h5, the empty dump for a student that learns from labels alone;
+data/fingerprints.csv, by which `prepare_external` finds copies; and what people check: data/unlisted.csv,
+unreadable.csv, duplicates.csv and split.csv, metrics/prepare.json and plots/prepare/.
 """
 
 from pathlib import Path
@@ -34,7 +35,7 @@ def main() -> None:
         pixels = {size: folder / str(size) for size in sizes.values()}
         table, fingerprints = decoding.decode_table(table, pixels, root=root, data=data)
         csv_table.write("data/unreadable.csv", table.loc[table["reason"].notna(), ["image", "reason"]])
-        decoding.report_unreadable(table, data.max_unreadable)
+        decoding.report_unreadable(table, data.max_unreadable, stage="prepare", listed="data/unreadable.csv")
 
         table, pairs = duplicates.drop_copies(table, fingerprints, labels=labels)
         csv_table.write("data/duplicates.csv", pairs)
@@ -43,6 +44,7 @@ def main() -> None:
         splits.write_csv("data/split.csv", table, labels=labels)
 
         kept = table[table["left_out"] == ""]
+        duplicates.write_fingerprints("data/fingerprints.csv", kept, fingerprints)
         train = kept[kept["split"] == "train"]
         targets = p.balance.model_dump() | {"labelled_fraction": data.labelled_fraction}
         strata = sampling.strata(train[labels].to_numpy(), names=labels, **targets)

@@ -1,8 +1,8 @@
 """Quantise the exported student to 8 bits, and compare both files with the network that was trained.
 
-On every image of test: the largest difference of a probability and the change of AUROC with its interval, and of
-exclusive labels how often the most probable one is the same. Also how often the out-of-distribution check flags images
-of test, noise, blank images and photographs.
+On every image of test: the largest difference of a probability, and with their intervals the change of AUROC and the
+share of decisions that change. Also how often the out-of-distribution check flags images of test, noise, blank images
+and photographs.
 Reads data/prepared.h5, data/models/student.safetensors, its calibration and data/models/student.onnx, writes
 data/models/student.int8.onnx and metrics/export.json.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from rayling.common.atomic import write_json
 from rayling.common.errors import BadInput
-from rayling.evaluation import auroc, bootstrap
+from rayling.evaluation import auroc, bootstrap, paired
 from rayling.evaluation.results import Calibration
 from rayling.export import int8, onnx_export
 from rayling.export.out_of_distribution import non_xrays
@@ -25,7 +25,6 @@ from rayling.storage import prepared
 
 FULL, SMALL = Path("data/models/student.onnx"), Path("data/models/student.int8.onnx")
 EXAMPLES = 256  # train images, evenly spread, that settle the ranges of the 8 bits
-BLOCK = 64  # images in one run
 SEED = 0  # of the bootstrap and of the images that are no X-rays
 
 
@@ -36,13 +35,11 @@ def main() -> None:
         raise BadInput(f"{FULL}: of labels {full.labels}, expected {test.split.names} as in the prepared data")
     quantise(full)
     trained, report = probabilities_of_trained(test), {"opset": onnx_export.OPSET, "images": len(test)}
-    answers, distances = run(full, test.split.images)
-    answers_small, _ = run(OnnxModel(SMALL, threads=0), test.split.images)
+    answers, distances = full.run_all(test.split.images)
+    answers_small, _ = OnnxModel(SMALL, threads=0).run_all(test.split.images)
     for name, path, found in (("float32", FULL, answers), ("int8", SMALL, answers_small)):
-        report[name] = {"bytes": path.stat().st_size} | compared(test.split, found, trained=trained)
-        if full.exclusive:
-            report[name]["same_answer"] = share_of_same_answers(full, found, trained)
-    flagged = {kind: share_flagged(run(full, images)[1]) for kind, images in non_xrays(full.size, SEED).items()}
+        report[name] = {"bytes": path.stat().st_size} | compared(full, test.split, found, trained=trained)
+    flagged = {kind: share_flagged(full.run_all(images)[1]) for kind, images in non_xrays(full.size, SEED).items()}
     write_json("metrics/export.json", report | {"out_of_distribution": {"test": share_flagged(distances), **flagged}})
 
 
@@ -61,35 +58,34 @@ def probabilities_of_trained(test: Batches) -> np.ndarray:
     return calibration.probabilities(inference.logits(network.to(test.device), test))
 
 
-def run(model: OnnxModel, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of images (N, H, H): the probabilities (N, K) and the distances of the out-of-distribution check (N,)."""
-    blocks = [model.run(images[first : first + BLOCK]) for first in range(0, len(images), BLOCK)]
-    probabilities, distances = zip(*blocks, strict=True)
-    return np.concatenate(probabilities), np.concatenate(distances)
-
-
 def share_flagged(distances: np.ndarray) -> float:
     """The share of images that the check calls out-of-distribution: those with a distance (N,) above 1."""
     return float((distances > 1).mean())
 
 
-def share_of_same_answers(model: OnnxModel, probabilities: np.ndarray, trained: np.ndarray) -> float:
-    """The share of images of which both probabilities (N, K) give the same answer."""
-    return float((model.decide(probabilities) == model.decide(trained)).all(axis=1).mean())
-
-
-def compared(split: prepared.Split, probabilities: np.ndarray, *, trained: np.ndarray) -> dict:
+def compared(model: OnnxModel, split: prepared.Split, probabilities: np.ndarray, *, trained: np.ndarray) -> dict:
     """How far the probabilities (N, K) of a file are from those of the network that was trained, (N, K) too."""
-    found = {
+    about = {"groups": split.group, "weights": bootstrap.patient_weights(split.group, seed=SEED, resamples=500)}
+    pair = (split.labels, probabilities, trained)
+    return {
         "largest_difference": float(np.abs(probabilities - trained).max()),
         "auroc": auroc.macro(split.labels, probabilities),
+        **paired.difference("auroc_change", bootstrap.macro_auroc, *pair, **about),
+        **changed_decisions(model, probabilities, trained, **about),
     }
-    if found["auroc"] is None:
-        return found
-    resamples = bootstrap.patient_weights(split.patient_id, seed=SEED, resamples=500)
-    drawn, drawn_trained = (bootstrap.macro_auroc(split.labels, of, resamples) for of in (probabilities, trained))
-    change = found["auroc"] - auroc.macro(split.labels, trained)
-    return found | {"auroc_change": change, **bootstrap.interval("auroc_change", drawn - drawn_trained)}
+
+
+def changed_decisions(
+    model: OnnxModel, first: np.ndarray, second: np.ndarray, *, groups: np.ndarray, weights: np.ndarray
+) -> dict[str, float | None]:
+    """The share of decisions that differ between two sets of probabilities (N, K), with its interval.
+
+    An image has K decisions, or one if its labels exclude one another. `weights` (B, N) are the resamples of `groups`.
+    """
+    differ = model.decide(first) != model.decide(second)
+    share = differ.any(axis=1) if model.exclusive else differ.mean(axis=1)  # (N,)
+    found, drawn, name = float(share.mean()), weights @ share / weights.sum(axis=1), "changed_decisions"
+    return {name: found, **bootstrap.share_interval(name, found, drawn, patients=len(np.unique(groups)))}
 
 
 if __name__ == "__main__":

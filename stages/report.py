@@ -2,8 +2,8 @@
 
 The report is one HTML page that holds its numbers and pictures; the model card has the usual headings. Nothing is
 computed here.
-Reads metrics/, plots/ and params.yaml, and asks git for the commit; writes plots/training.png, plots/report.html and
-plots/MODEL_CARD.md.
+Reads metrics/, data/evaluation/, plots/ and params.yaml, and asks git for the commit; writes plots/training.png,
+plots/report.html and plots/MODEL_CARD.md.
 """
 
 import io
@@ -16,20 +16,27 @@ from rayling.common.atomic import atomic, read_json
 from rayling.common.errors import BadInput
 from rayling.config import params
 from rayling.export import notice
-from rayling.reporting import page, tables
+from rayling.reporting import external_tables, group_tables, label_tables, page, tables
 from rayling.reporting.training_curves import read_history, training_curves
 
 PAGES = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
-RANKING = [f"{score}/{key}" for score in ("auroc", "average_precision", "f1") for key in ("macro", "per_label")]
-SCORES = [*RANKING, "calibration_error/macro", "threshold", "images", "patients", "parameters", "macs"]
+BY_LABEL = ("macro", "per_label", "per_label_low", "per_label_high")
+RANKING = [f"{score}/{key}" for score in ("auroc", "average_precision") for key in BY_LABEL]
+CALIBRATION = [f"calibration_{name}/{key}" for name in ("error", "intercept", "slope") for key in BY_LABEL[:2]]
+PATIENTS = ["images", "patients", "positive_patients", "negative_patients"]
+SCORES = [*RANKING, "f1/macro", "f1/per_label", *CALIBRATION, "threshold", *PATIENTS]
+SCORES += ["parameters", "macs"]
 TIMES = [f"{name}/{key}" for name in (*tables.NETWORKS, "student.int8") for key in ("p50_ms", "p99_ms")]
-FILES = [f"{name}/{key}" for name in ("float32", "int8") for key in ("bytes", "largest_difference", "auroc")]
-KEYS = {  # that the pages need of each file in metrics/
-    **dict.fromkeys(tables.NETWORKS, SCORES),
-    "prepare": ["images", "patients", "left_out"],
-    "controls": ["auroc", "average_precision", "f1", "remark", "distillation/verdict", "distillation/remark"],
-    "export": [*FILES, "out_of_distribution"],
-    "latency": [*TIMES, "machine"],
+OF_FILE = ("bytes", "largest_difference", "auroc", "changed_decisions")
+FILES = [f"{name}/{key}" for name in ("float32", "int8") for key in OF_FILE]
+COMPARED = ["student_minus_teacher", "student_minus_assistant", "distillation/verdict", "distillation/remark"]
+KEYS = {  # that the pages need of each file
+    **{f"metrics/{name}.json": SCORES for name in tables.NETWORKS},
+    **{f"data/evaluation/{name}.json": ["decision", "groups"] for name in tables.NETWORKS},
+    "metrics/prepare.json": ["images", "patients", "left_out"],
+    "metrics/controls.json": ["auroc", "average_precision", "f1", "remark", *COMPARED],
+    "metrics/export.json": [*FILES, "out_of_distribution"],
+    "metrics/latency.json": [*TIMES, "machine"],
 }
 
 
@@ -65,6 +72,7 @@ def parameters() -> dict:
         "student_seed",
         "compute",
         "data",
+        "external",
         "balance",
         "views",
         "cached_views",
@@ -84,9 +92,13 @@ def parameters() -> dict:
 
 
 def measured(labels: list[str]) -> dict:
-    """The numbers in metrics/, as tables and sentences. Raises BadInput if a file is missing or of other labels."""
-    prepare, controls, export, latency = map(read_metrics, ("prepare", "controls", "export", "latency"))
-    scores = {name: read_metrics(name) for name in tables.NETWORKS}
+    """What the stages measured, as tables and sentences. Raises BadInput if a file is missing or of other labels."""
+    others = ("prepare", "controls", "export", "latency")
+    prepare, controls, export, latency = (read_scores(f"metrics/{name}.json") for name in others)
+    scores = {
+        name: read_scores(f"metrics/{name}.json") | read_scores(f"data/evaluation/{name}.json")
+        for name in tables.NETWORKS
+    }
     for name, found in scores.items():
         if list(found["auroc"]["per_label"]) != labels:
             raise BadInput(f"metrics/{name}.json: found labels {list(found['auroc']['per_label'])}, expected {labels}")
@@ -97,7 +109,14 @@ def measured(labels: list[str]) -> dict:
         "left_out": tables.left_out_sentence(prepare),
         "network_scores": tables.network_table(scores, latency, export),
         "latency_note": tables.latency_note(latency),
-        "label_scores": tables.label_table(scores),
+        "differences": tables.difference_table(controls),
+        "label_scores": label_tables.label_table(scores),
+        "decisions": label_tables.decision_table(scores["student"]),
+        "calibrations": label_tables.calibration_table(scores["student"]),
+        "group_scores": group_tables.group_table(scores["student"], scores["teacher"]),
+        "group_labels": group_tables.compared_sentence(scores["student"]),
+        "group_gap": group_tables.gap_sentence(scores["student"]),
+        "hospitals": external_tables.sections(read_json("metrics/external.json")),
         "control_scores": tables.control_table(controls),
         "control_remarks": controls["remark"],
         "distillation": controls["distillation"]["remark"][0],
@@ -107,11 +126,10 @@ def measured(labels: list[str]) -> dict:
     }
 
 
-def read_metrics(name: str) -> dict:
-    """The file metrics/<name>.json. Raises BadInput if it is missing or lacks one of its `KEYS`."""
-    path = f"metrics/{name}.json"
+def read_scores(path: str) -> dict:
+    """A JSON file that a stage wrote. Raises BadInput if it is missing or lacks one of its `KEYS`."""
     content = read_json(path)
-    for keys in KEYS[name]:
+    for keys in KEYS[path]:
         block = content
         for key in keys.split("/"):
             if not isinstance(block, dict) or key not in block:
@@ -130,6 +148,8 @@ def as_yaml(parameters: dict) -> str:
 
 
 def _plain(value):
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 

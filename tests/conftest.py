@@ -6,9 +6,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before timm is imported: no test may wait 
 os.environ.pop("HF_HUB_CACHE", None)
 os.environ["HF_HOME"] = "/nonexistent"  # nor pass because somebody once downloaded weights
 
-import re
 import shutil
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from rayling.storage import prepared
-from tests.tiny import ROOT, clone_into, dvc, fingerprint, run
+from tests.tiny import ROOT, clone_into, dvc, fingerprint, heard, run
 
 KEPT = 2  # finished studies, this one and the one before
 
@@ -48,9 +46,12 @@ def pytest_configure_node(node):
 
 @pytest.fixture
 def pack(tmp_path):
-    """A function that writes a prepared file: `images`, `labels`, `sources` map a split to (N, H, H), (N, K), (N,)."""
+    """A function that writes a prepared file: `images`, `labels`, `sources` and `sexes` map a split to (N, H, H),
+    (N, K), (N,) and (N,)."""
 
-    def write(images, labels, *, names=("left", "top"), strata=None, sources=None, exclusive=False, study="tiny"):
+    def write(
+        images, labels, *, names=("left", "top"), strata=None, sources=None, sexes=None, exclusive=False, study="tiny"
+    ):
         columns = {
             split: {
                 "labels": labels[split],
@@ -58,6 +59,9 @@ def pack(tmp_path):
                 "patient_id": [f"{n // 2}" for n in range(len(labels[split]))],
                 "group": [f"{n // 2}" for n in range(len(labels[split]))],
                 "source": sources[split] if sources else [study] * len(labels[split]),
+                "sex": sexes[split] if sexes else [""] * len(labels[split]),
+                "age": np.full(len(labels[split]), np.nan),
+                "view": [""] * len(labels[split]),
             }
             for split in prepared.SPLITS
         }
@@ -125,9 +129,4 @@ def clone(finished, tmp_path_factory):
 def opened(finished):
     """The files of the clone by what was run (`stages.dump teacher`) and `r` or `w`."""
     clone, _, lines = finished
-    files = defaultdict(set)
-    for what, how, path in (line.split("\t") for line in lines):
-        if Path(path).is_relative_to(clone):
-            file = re.sub(r"__pycache__/(\w+)\.cpython-\d+\.pyc(\.\d+)?$", r"\1.py", str(Path(path).relative_to(clone)))
-            files[what, how].add(file)
-    return files
+    return heard(clone, lines)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,13 +30,15 @@ NEEDED = (
 MAKERS = ("requirements.txt", "tests/tiny.py", "tests/opened/sitecustomize.py")  # what else decides what comes out
 
 
-SHIPPED = {"export@assistant", "export@student", "quantise", "latency", "cases", "report"}  # to the user
+# to the user
+SHIPPED = {"export@assistant", "export@student", "quantise", "latency", "evaluate_external", "cases", "report"}
 BELOW_STUDENT = SHIPPED - {"export@assistant"} | {"check", "train_student", "evaluate@student", "controls"}
 BELOW_TEMPERATURE = BELOW_STUDENT | {"train_assistant", "dump@assistant", "evaluate@assistant", "export@assistant"}
 EVERYTHING = BELOW_TEMPERATURE | {
     "check_backbones",
     "phantom",
     "prepare",
+    "prepare_external",
     "embed",
     "train_teacher",
     "train_folds",
@@ -82,6 +85,16 @@ def until(condition, seconds: float = 60) -> None:
 def executed(output: str) -> set[str]:
     """The stages that ran, by what DVC printed; those restored from its cache did not."""
     return set(re.findall(r"^Running stage '(.+)':", output, re.MULTILINE))
+
+
+def heard(clone: Path, lines: list[str]) -> dict[tuple[str, str], set[str]]:
+    """The files of the clone that tests/opened noted, by what was run (`stages.dump teacher`) and `r` or `w`."""
+    files = defaultdict(set)
+    for what, how, path in (line.split("\t") for line in lines):
+        if Path(path).is_relative_to(clone):
+            file = re.sub(r"__pycache__/(\w+)\.cpython-\d+\.pyc(\.\d+)?$", r"\1.py", str(Path(path).relative_to(clone)))
+            files[what, how].add(file)
+    return files
 
 
 def lock_of(clone: Path) -> str:

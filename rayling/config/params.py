@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from rayling.common.errors import BadInput
-from rayling.config.schema import READERS, Params, Section
+from rayling.config.schema import Params
+from rayling.config.section import Section
+from rayling.config.sources import READERS
 
 
 def read(*keys: str, path: str | Path = "params.yaml") -> SimpleNamespace:

@@ -7,74 +7,16 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rayling.config.networks import Assistant, Student, Teacher, Weights
 from rayling.config.section import Count, Pixels, Section, Seed, Share
-
-
-def _stays_below(path: str) -> str:
-    # DVC would not see a change elsewhere
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path:
-        raise ValueError(f"found {path!r}, expected a path below its folder, with forward slashes")
-    return path
-
-
-Below = Annotated[str, AfterValidator(_stays_below)]
-
+from rayling.config.sources import COLUMNS, Below, Source, labels_named
 
 UNTAUGHT = "softmax softening leaves the offset of each image's logits untaught"
-
-
-READERS = ("chexpert", "class_folders", "covid_chestxray", "medmnist", "nih", "plain_csv")
-COLUMNS = ("image", "patient", "split", "source", "label")  # a CSV may have them under other names
 # names of columns that `prepare` uses itself
 RESERVED = {*COLUMNS, "unlabelled", "at", "left_out", "number", "row", "digest", "reason", "group", "images", "rank"}
-
-
-class Layout(Section):
-    """A source of images: a folder below data/raw/<study>, and the labels of its classes (folders, findings, columns).
-
-    `classes` maps a class to a label of the study, or to "" for no label. Without it, classes have the labels' names.
-    The images of an `unlabelled` source are for train, without labels: they teach through the teacher's soft labels.
-    """
-
-    folder: Below
-    classes: dict[str, str] = Field(default_factory=dict)
-    unlabelled: bool = False
-
-
-class CheXpert(Layout):
-    """CheXpert's `train.csv` and `valid.csv`; `uncertain` is the policy for -1 by label, `default` for the others."""
-
-    reader: Literal["chexpert"]
-    frontal_only: bool
-    uncertain: dict[str, Literal["ignore", "ones", "zeros"]]
-    blank: Literal["ignore", "zeros"]
-
-
-class Classes(Layout):
-    """A folder per class (Kermany), or a table of findings (covid-chestxray, NIH)."""
-
-    reader: Literal["class_folders", "covid_chestxray", "nih"]
-
-
-class MedMNIST(Layout):
-    """`chestmnist[_size].npz` or `pneumoniamnist[_size].npz`."""
-
-    reader: Literal["medmnist"]
-    file: Below
-
-
-class PlainCSV(Layout):
-    """Any other CSV; `columns` gives its names for image, patient, split, source and label."""
-
-    reader: Literal["plain_csv"]
-    file: Below
-    columns: dict[Literal[COLUMNS], str] = Field(default_factory=dict)
-
-
-Source = Annotated[CheXpert | Classes | MedMNIST | PlainCSV, Field(discriminator="reader")]
+RESERVED |= {"resembles"}
 
 
 class Phantom(Section):
@@ -117,9 +59,7 @@ class Data(Section):
         if all(source.unlabelled for source in self.sources):
             raise ValueError("sources: found all of them unlabelled, expected one with labels")
         for source in self.sources:
-            named = {*source.classes.values()} - {""}
-            named |= set(source.uncertain) - {"default"} if isinstance(source, CheXpert) else set()
-            _refuse_unknown(sorted(named), self.labels, f"sources: {source.folder}")
+            _refuse_unknown(labels_named(source), self.labels, f"sources: {source.folder}")
         return self
 
 
@@ -159,6 +99,7 @@ class Study(Section):
     """A data set and the networks for it."""
 
     data: Data
+    external: list[Source]
     balance: Balance
     views: Views
     cached_views: Annotated[int, Field(ge=1, le=1000)]
@@ -187,7 +128,20 @@ class Study(Section):
             raise ValueError(f"softening: found softmax and images without labels, expected sigmoid: {UNTAUGHT}")
         for name, network in {"assistant": self.assistant, "student": self.student}.items():
             self._check_weights(name, network.weights)
+        self._check_external()
         return self
+
+    def _check_external(self) -> None:
+        taken = {PurePosixPath(source.folder): "data.sources" for source in self.data.sources}
+        taken[PurePosixPath()] = "the study itself"
+        for source in self.external:
+            folder, where = PurePosixPath(source.folder), f"external: {source.folder}"
+            if folder in taken:
+                raise ValueError(f"{where}: found a folder of {taken[folder]}, expected one that names the source")
+            if source.unlabelled:
+                raise ValueError(f"{where}: found unlabelled: true, expected labels to score by")
+            _refuse_unknown(labels_named(source), self.data.labels, where)
+            taken[folder] = "external"
 
     def _check_weights(self, name: str, weights: Weights) -> None:
         if self.softening == "softmax" and not (self.data.exclusive or weights.hard):

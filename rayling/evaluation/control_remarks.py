@@ -1,13 +1,11 @@
 """The scores of the controls beside those of the networks, and what follows from them, in plain sentences.
 
-`scores` are what `scores.all_scores` returns; those of a control have `auroc.per_label_low` too, from `lower_bounds`.
+`scores` are what `scores.all_scores` returns.
 """
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from rayling.evaluation import bootstrap
+from rayling.evaluation.bootstrap import FEWEST
 
 METRICS = ("auroc", "average_precision", "f1")
 HIGH = 0.5  # of the way from 0.5, the AUROC of chance, to that of the student
@@ -15,7 +13,7 @@ WITHOUT_LUNGS = (
     "The labels can largely be predicted without the middle of the image, where the lungs are, so a score on this study"
     " is no evidence of diagnosis."
 )
-UNDEFINED = "in test, no label has both positive and negative images"
+TOO_FEW = f"in test, no label has {FEWEST} patients with it and {FEWEST} without it"
 
 
 def is_high(low: float | None, student: float | None) -> bool:
@@ -27,18 +25,6 @@ def is_high(low: float | None, student: float | None) -> bool:
     if low is None or student is None:
         return False
     return low > 0.5 + HIGH * max(0.0, student - 0.5)
-
-
-def lower_bounds(
-    names: list[str], labels: np.ndarray, scores: np.ndarray, *, patients: np.ndarray, seed: int, resamples: int = 500
-) -> dict[str, float | None]:
-    """The lower end of the 95 % bootstrap interval over patients of each label's AUROC; None where undefined.
-
-    `labels` (N, K) of 1, 0 or NaN, `scores` (N, K), `patients` (N,).
-    """
-    weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
-    each = (bootstrap.weighted_auroc(truth, score, weights) for truth, score in zip(labels.T, scores.T, strict=True))
-    return {name: bootstrap.interval("auroc", drawn)["auroc_low"] for name, drawn in zip(names, each, strict=True)}
 
 
 def comparison_table(controls: Mapping[str, dict | None], networks: Mapping[str, dict]) -> dict[str, dict]:
@@ -66,8 +52,8 @@ def auroc_by_label(controls: Mapping[str, dict | None], student: dict) -> dict[s
 def border_remark(border: dict, student: dict) -> str:
     """What the scores of the border control say about those of the student, in one to three sentences."""
     found, reached = border["auroc"], student["auroc"]["macro"]
-    if found["macro"] is None or reached is None:
-        return f"Nothing can be concluded about the border: {UNDEFINED}."
+    if found["macro_low"] is None or reached is None:
+        return f"Nothing can be concluded about the border: {TOO_FEW}."
     start = f"A model that sees only the border of the image reaches an AUROC of {_auroc(found)}, {_beside(reached)}."
     labels = _high_labels(border, student)
     if not is_high(found["macro_low"], reached):
@@ -88,13 +74,14 @@ def source_remark(probe: dict | None, source_alone: dict | None, student: dict, 
     if probe is None:
         return "Train has only one source, so there is no source to predict."
     found, reached = probe["auroc"], student["auroc"]["macro"]
-    if found["macro"] is None:
-        return "Whether the source can be predicted from the image is unknown: test has only one source."
+    if found["macro_low"] is None:
+        few = f"no source has {FEWEST} patients in test beside {FEWEST} of others"
+        return f"Whether the source can be predicted from the image is unknown: {few}."
     if not is_high(found["macro_low"], 1.0):
         return f"The source is hard to predict from the image: a probe reaches an AUROC of {_auroc(found)}."
     start = f"The source can be predicted from the image with an AUROC of {_auroc(found)}."
-    if source_alone["auroc"]["macro"] is None or reached is None:
-        return f"{start} How much it reveals about the labels is unknown: {UNDEFINED}."
+    if source_alone["auroc"]["macro_low"] is None or reached is None:
+        return f"{start} How much it reveals about the labels is unknown: {TOO_FEW}."
     return f"{start} {_source_alone_remark(source_alone, student, from_one)}"
 
 

@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from rayling.evaluation import bootstrap
-from rayling.evaluation.control_remarks import UNDEFINED
-from rayling.evaluation.metrics import accuracies, averages, counts
-from rayling.evaluation.results import decisions
+from rayling.evaluation import bootstrap, paired
+from rayling.evaluation.control_remarks import TOO_FEW
 
 BETTER, SAME, WORSE, UNKNOWN, NOT_TAUGHT = "better", "no different", "worse", "unknown", "not taught"
 NAMES = {"auroc": "macro AUROC", "accuracy": "accuracy"}
@@ -24,35 +22,27 @@ def gains(
     *,
     taught: np.ndarray,
     alone: np.ndarray,
-    patients: np.ndarray,
+    groups: np.ndarray,
     exclusive: bool,
     seed: int,
     resamples: int = 500,
 ) -> dict[str, dict]:
     """What the student gained by teaching, in macro AUROC, and in accuracy where classes are `exclusive`.
 
-    `taught` and `alone` are the calibrated probabilities of both networks; `patients` (N,) are names. Of each score:
-    `taught`, `alone`, `gain`, their difference, and `gain_low` and `gain_high`, its 95 % interval by a paired bootstrap
-    over patients. None where the data does not define them.
+    `taught` and `alone` are the calibrated probabilities of both networks; `groups` (N,) as in `bootstrap`. Of each
+    score: `taught`, `alone`, `gain`, their difference, and `gain_low` and `gain_high`, its 95 % interval. None where
+    the data does not define them, or too few patients bear an interval.
     """
-    weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
+    weights = bootstrap.patient_weights(groups, seed=seed, resamples=resamples)
+    scores = {"auroc": bootstrap.macro_auroc} | ({"accuracy": paired.accuracy} if exclusive else {})
+    return {name: _gain(score, labels, taught, alone, groups, weights) for name, score in scores.items()}
+
+
+def _gain(score: Callable, labels, taught, alone, groups, weights) -> dict[str, float | None]:
     once = np.ones((1, len(labels)))
-    scores = {"auroc": bootstrap.macro_auroc} | ({"accuracy": _accuracy} if exclusive else {})
-    return {name: _gain(score, labels, taught, alone, once, weights) for name, score in scores.items()}
-
-
-def _gain(score: Callable, labels, taught, alone, once, weights) -> dict[str, float | None]:
     reached = {name: score(labels, of, once).item() for name, of in {"taught": taught, "alone": alone}.items()}
-    if np.isnan(reached["taught"]):
-        return dict.fromkeys(("taught", "alone", "gain", "gain_low", "gain_high"))
-    resampled = score(labels, taught, weights) - score(labels, alone, weights)
-    return reached | {"gain": reached["taught"] - reached["alone"], **bootstrap.interval("gain", resampled)}
-
-
-def _accuracy(labels, probabilities, weights):
-    """The accuracy (B,) of the most probable class in each resample; NaN where no image has a known class."""
-    found = accuracies(averages(*counts(labels, decisions(probabilities, None), weights)))["accuracy"]
-    return np.where(weights @ (labels == 1).any(axis=1) > 0, found, np.nan)
+    reached = {name: None if np.isnan(value) else value for name, value in reached.items()}
+    return reached | paired.difference("gain", score, labels, taught, alone, groups=groups, weights=weights)
 
 
 def verdict(found: Mapping[str, dict], *, learn_from: str) -> str:
@@ -62,7 +52,7 @@ def verdict(found: Mapping[str, dict], *, learn_from: str) -> str:
     """
     if learn_from == "labels":
         return NOT_TAUGHT
-    known = [gain for gain in found.values() if gain["gain"] is not None]
+    known = [gain for gain in found.values() if gain["gain_low"] is not None]
     if not known:
         return UNKNOWN
     if any(gain["gain_high"] < 0 for gain in known):
@@ -72,9 +62,9 @@ def verdict(found: Mapping[str, dict], *, learn_from: str) -> str:
 
 def remark(found: Mapping[str, dict], *, learn_from: str) -> str:
     """The verdict and its numbers, in one to three sentences."""
-    known = {NAMES[name]: gain for name, gain in found.items() if gain["gain"] is not None}
+    known = {NAMES[name]: gain for name, gain in found.items() if gain["gain_low"] is not None}
     if not known:
-        return f"Whether distillation helps is unknown: {UNDEFINED}."
+        return f"Whether distillation helps is unknown: {TOO_FEW}."
     numbers = "; ".join(f"{name} {_number(gain)}" for name, gain in known.items())
     measured, student = f"{numbers}; one training of each", f"the student that learned from the {learn_from}"
     zero = "each interval includes zero" if len(known) > 1 else "the interval includes zero"

@@ -7,6 +7,7 @@ import numpy as np
 
 from rayling.evaluation import auroc, bootstrap
 from rayling.evaluation.auroc import by_label, mean_defined
+from rayling.evaluation.calibration_slope import slope_scores
 from rayling.evaluation.metrics import (
     accuracies,
     average_precision,
@@ -17,6 +18,8 @@ from rayling.evaluation.metrics import (
     mean_calibration_error,
     samples,
 )
+from rayling.evaluation.operating_point import operating_points
+from rayling.evaluation.ranking import ranking_scores
 from rayling.evaluation.results import decisions
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -31,41 +34,43 @@ def all_scores(
     thresholds: np.ndarray | None,
     constant: np.ndarray,
     patients: np.ndarray,
+    groups: np.ndarray,
     seed: int,
     resamples: int = 500,
 ) -> dict:
     """All scores of a network, nested, ready for `write_json` (docs/evaluation.md).
 
     `probabilities` are calibrated, `uncalibrated` (N, K) those before calibration. `thresholds` (K,) and `constant`,
-    bool (K,), are what `metrics.thresholds` and `metrics.constant_answer` chose on dev. `patients` (N,) are names.
-    `thresholds` are None for classes that exclude one another; then there are accuracies and a confusion matrix too.
-    A score that the data does not define is None. `*_low` and `*_high` bound its 95 % bootstrap interval over patients.
+    bool (K,), are what `metrics.thresholds` and `metrics.constant_answer` chose on dev. `thresholds` are None for
+    classes that exclude one another; then there are accuracies and a confusion matrix too. `patients` (N,) are names,
+    `groups` (N,) those that the bootstrap draws. A score that the data does not define is None. `*_low` and `*_high`
+    bound its 95 % interval over patients, and are None if it rests on too few of them (`bootstrap.FEWEST`).
     Raises ValueError if shapes differ or a probability with a known label is NaN.
     """
 
     def named(values):
         return dict(zip(names, values, strict=True))
 
-    weights = bootstrap.patient_weights(patients, seed=seed, resamples=resamples)
+    weights = bootstrap.patient_weights(groups, seed=seed, resamples=resamples)
     decided, exclusive = decisions(probabilities, thresholds), thresholds is None
-    precisions = named(average_precision(labels, probabilities))
+    enough = bool(bootstrap.enough(labels, groups).any())
+    drawn = {"names": names, "labels": labels, "groups": groups, "weights": weights}
     return {
         "images": len(labels),
         "patients": len(np.unique(patients)),
-        "auroc": {
-            "macro": auroc.macro(labels, probabilities),
-            **bootstrap.interval("macro", bootstrap.macro_auroc(labels, probabilities, weights)),
-            "per_label": named(auroc.per_label(labels, probabilities)),
-        },
-        "average_precision": {"macro": mean_defined(precisions.values()), "per_label": precisions},
-        **_decision_scores(labels, decided, weights, named),
-        **(_class_scores(labels, decided, weights, named) if exclusive else {}),
+        "positive_patients": named(bootstrap.count_patients(labels == 1, groups).tolist()),
+        "negative_patients": named(bootstrap.count_patients(labels == 0, groups).tolist()),
+        **ranking_scores(probabilities=probabilities, **drawn),
+        **_decision_scores(labels, decided, weights, named, enough),
+        **(_class_scores(labels, decided, weights, named, enough) if exclusive else {}),
         "threshold": named([None] * len(names) if exclusive else thresholds.tolist()),
+        "decision": operating_points(decided=decided, **drawn),
         "calibration_error": {
             "macro": mean_calibration_error(labels, probabilities),
             "uncalibrated": mean_calibration_error(labels, uncalibrated),
             "per_label": named([calibration_error(*known) for known in by_label(labels, probabilities)]),
         },
+        **slope_scores(names, labels, probabilities),
         "constant": _constant_scores(labels, constant, named) | (_accuracies(labels, constant) if exclusive else {}),
     }
 
@@ -84,23 +89,22 @@ def macro_scores(*, labels: np.ndarray, probabilities: np.ndarray, thresholds: n
     }
 
 
-def _decision_scores(labels, decided, weights, named):
+def _decision_scores(labels, decided, weights, named, enough):
     """Precision, recall and F1 with all averages; of F1 also the interval of the macro average, and each label."""
     found, resampled = _averaged(labels, decided), averages(*counts(labels, decided, weights))
     each = averages(*counts(labels, decided))["f1"]["per_label"]
     positive = (labels == 1).any(axis=0)  # without a positive, F1 is 0 for any decision, and `macro` leaves it out
-    found["f1"] |= bootstrap.interval("macro", resampled["f1"]["macro"])
+    found["f1"] |= bootstrap.interval("macro", resampled["f1"]["macro"], enough=enough)
     found["f1"]["per_label"] = named(np.where(positive, each, None).tolist())
     return found
 
 
-def _class_scores(labels, decided, weights, named):
+def _class_scores(labels, decided, weights, named, enough):
     """Both accuracies with their intervals, and the confusion matrix: by the true class, then by the predicted one."""
     found, resampled = _accuracies(labels, decided), accuracies(averages(*counts(labels, decided, weights)))
     scores = {}
     for name, value in found.items():
-        drawn = resampled[name] if value is not None else np.array([])
-        scores |= {name: value, **bootstrap.interval(name, drawn)}
+        scores |= {name: value, **bootstrap.interval(name, resampled[name], enough=enough)}
     return scores | {"confusion": named([named(row) for row in confusion(labels, decided).tolist()])}
 
 

@@ -16,10 +16,10 @@ from rayling.evaluation.scores import macro_scores
 from rayling.experiments.runs import lock_of
 from rayling.predict.model import OnnxModel
 from rayling.preparation import decoding, sources
+from rayling.preparation.external import read
 
 STUDENT, STAGE = "data/models/student.onnx", "export@student"
 OF_LABEL = "AUROC of "  # begins the name of a score of one label
-BATCH = 64  # films at a time
 
 
 class Films:
@@ -28,17 +28,15 @@ class Films:
     def __init__(self, root: Path, data: Data, *, study: str, source: int = 0) -> None:
         """`data` is that of the study, `source` the number of the source whose layout, reader and classes `root` has.
 
-        Raises BadInput if there is no such source, and as `sources.read` does.
+        Raises BadInput if there is no such source, and as `preparation.external.read` does.
         """
         if not 0 <= source < len(data.sources):
             raise BadInput(f"--external-source: found {source}, expected a number below {len(data.sources)}")
         own = data.sources[source].model_copy(update={"folder": "."})
         self.root, self.data = root, data.model_copy(update={"sources": [own]})
-        table = sources.read(root, self.data, study=study)
+        table = read(root, self.data, study=study)
         self.table = table[table["left_out"] == ""]
         self.labels = self.table[data.labels].to_numpy(np.float32)
-        if np.isnan(self.labels).all():
-            raise BadInput(f"{root}: found no label of its {len(self.table)} films, expected some")
         self._decoded = {}
 
     def __len__(self) -> int:
@@ -77,8 +75,7 @@ def scores(model: OnnxModel, films: Films) -> dict[str, float | None]:
     if model.labels != films.data.labels:
         raise BadInput(f"{model.path}: found labels {model.labels}, expected those of params.yaml, {films.data.labels}")
     pixels = films.pixels(model.size, keep_aspect=model.facts["keep_aspect"])
-    parts = [model.run(pixels[start : start + BATCH])[0] for start in range(0, len(pixels), BATCH)]
-    probabilities = np.concatenate(parts)
+    probabilities, _ = model.run_all(pixels)
     found = macro_scores(labels=films.labels, probabilities=probabilities, thresholds=model.thresholds)
     each = auroc.per_label(films.labels, probabilities)
     by_label = {f"{OF_LABEL}{label}": value for label, value in zip(model.labels, each, strict=True)}

@@ -15,6 +15,7 @@ from rayling.common.errors import BadInput
 INPUTS, OUTPUTS = ["pixels"], ["probabilities", "out_of_distribution"]
 TYPES = {"pixels": "tensor(uint8)", "probabilities": "tensor(float)", "out_of_distribution": "tensor(float)"}
 BEFORE_EXCLUSIVE = {"exclusive": False}  # what is true of older files, which do not say it
+BLOCK = 64  # images in one run
 MAX_SIZE = 8192  # pixels a side, as in config/schema.py: a file may not make us allocate any amount of memory
 
 
@@ -48,6 +49,12 @@ class OnnxModel:
         if not (np.isfinite(probabilities).all() and np.isfinite(distances).all()):
             raise BadInput(f"{self.path}: an output is NaN or infinite, expected probabilities")
         return probabilities, distances
+
+    def run_all(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `run` for any number of images, uint8 (N, H, H), which may be mapped: `BLOCK` of them at a time."""
+        blocks = [self.run(pixels[first : first + BLOCK]) for first in range(0, len(pixels), BLOCK)]
+        probabilities, distances = zip(*blocks, strict=True)
+        return np.concatenate(probabilities), np.concatenate(distances)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Which labels are the answer for probabilities (B, K), bool (B, K).

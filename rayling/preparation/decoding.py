@@ -70,16 +70,19 @@ def decode_table(
     return table.assign(left_out=left_out), decoded.fingerprints
 
 
-def report_unreadable(table: pd.DataFrame, limit: float) -> None:
-    """Print how many images cannot be read. Raises `BadInput` if they are more than the share `limit` of all."""
+def report_unreadable(table: pd.DataFrame, limit: float, *, stage: str, listed: str) -> None:
+    """Print how many images cannot be read, for the `stage`; they are `listed` in a file.
+
+    Raises `BadInput` if they are more than the share `limit` of all.
+    """
     reasons, count = table["reason"].dropna(), int(table["row"].notna().sum())
     if reasons.empty:
         return
-    found = f"{len(reasons)} of {count} images cannot be read (listed in data/unreadable.csv), the first: "
+    found = f"{len(reasons)} of {count} images cannot be read (listed in {listed}), the first: "
     found += reasons.iloc[0]
     if len(reasons) > limit * count:
         raise BadInput(f"data.max_unreadable: {limit:.1%} are allowed, found {found}")
-    print(f"prepare: {found}")
+    print(f"{stage}: {found}")
 
 
 def decode_all(

@@ -4,6 +4,7 @@ All copies but one are dropped. Near-duplicates stay, but with all images of the
 """
 
 from hashlib import blake2b
+from pathlib import Path
 
 import imagehash
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from rayling.common.errors import BadInput
+from rayling.preparation import csv_table
 from rayling.preparation.splits import OFFICIAL
 
 # Bits of 256 in which near-duplicates differ at most. Among 6,529 real X-rays (Kermany, covid-chestxray, NIH) no two
@@ -93,12 +95,49 @@ def near_pairs(fingerprints: np.ndarray, *, max_distance: int = MAX_DISTANCE) ->
         for left in range(top - top % wide, len(fingerprints), wide):
             pairs = np.array([top, left]) + _candidates(rows, fingerprints[left : left + wide], max_distance)
             pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-            distance = _hamming(fingerprints[pairs[:, 0]], fingerprints[pairs[:, 1]])
+            distance = hamming(fingerprints[pairs[:, 0]], fingerprints[pairs[:, 1]])
             found.append(np.column_stack([pairs, distance])[distance <= max_distance])
         if sum(map(len, found)) > MAX_PAIRS:
             raise BadInput(f"near-duplicates: found more than {MAX_PAIRS:,} pairs; expected images that differ")
     pairs = np.concatenate(found)
     return pairs[np.lexsort([pairs[:, 1], pairs[:, 0]])]
+
+
+def first_alike(fingerprints: np.ndarray, others: np.ndarray, *, max_distance: int = MAX_DISTANCE) -> np.ndarray:
+    """Return for each of `fingerprints` (N, 4) which of `others` (M, 4) is a near-duplicate, the first: int64 (N,).
+
+    -1 where none is.
+    """
+    tall, wide = TILE
+    found = np.full(len(fingerprints), len(others))
+    for top in tqdm(range(0, len(fingerprints), tall), desc="near-duplicates", disable=None, leave=False):
+        for left in range(0, len(others), wide):
+            rows, columns = fingerprints[top : top + tall], others[left : left + wide]
+            row, column = _candidates(rows, columns, max_distance).T
+            near = hamming(rows[row], columns[column]) <= max_distance
+            np.minimum.at(found, top + row[near], left + column[near])
+    return np.where(found < len(others), found, -1)
+
+
+def write_fingerprints(path: str | Path, kept: pd.DataFrame, fingerprints: np.ndarray) -> None:
+    """Write the `image`, `split` and fingerprint, in hexadecimal digits, of each image of train and dev.
+
+    `kept` has the `row` of each image in `fingerprints` (N, 4).
+    """
+    seen = kept[kept["split"] != "test"]
+    words = [row.tobytes().hex() for row in fingerprints[seen["row"].astype(int)]]
+    csv_table.write(path, seen[["image", "split"]].assign(fingerprint=words))
+
+
+def read_fingerprints(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `write_fingerprints` wrote: the images (M,) and their fingerprints (M, 4) uint64.
+
+    Raises `BadInput` for another file.
+    """
+    cells = csv_table.read(path, columns=["image", "fingerprint"])
+    csv_table.refuse(cells, ~cells["fingerprint"].str.fullmatch("[0-9a-f]{64}"), "fingerprint", "64 digits")
+    content = bytes.fromhex("".join(cells["fingerprint"]))
+    return cells["image"].to_numpy(str), np.frombuffer(content, np.uint64).reshape(-1, 4)
 
 
 def patient_groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
@@ -122,7 +161,8 @@ def _candidates(rows: np.ndarray, columns: np.ndarray, max_distance: int) -> np.
     return np.argwhere(distance <= max_distance)
 
 
-def _hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return in how many bits each pair of fingerprints (P, 4) differs, int64 (P,)."""
     return np.bitwise_count(first ^ second).sum(axis=1, dtype=np.int64)
 
 

@@ -80,5 +80,6 @@ def _images(kept: pd.DataFrame, split: str, pixels: Path, size: int) -> Iterator
 
 def _columns(part: pd.DataFrame, labels: list[str]) -> dict[str, np.ndarray]:
     """Return what `prepared.create` needs of one split."""
-    text = {"image_id": part["image"], "patient_id": part["patient"], "group": part["group"], "source": part["source"]}
-    return {"labels": part[labels].to_numpy()} | {name: column.to_numpy(str) for name, column in text.items()}
+    named = {"image_id": "image", "patient_id": "patient"}
+    text = {name: part[named.get(name, name)].to_numpy(str) for name in prepared.COLUMNS}
+    return text | {"labels": part[labels].to_numpy(), "age": part["age"].to_numpy()}

@@ -7,6 +7,9 @@ from `params.yaml`. It opens no image. It returns a table with one row per image
 - `patient`: the patient's name within the source
 - `split`: "train", "dev" or "test" where the dataset is officially split, else ""
 - `left_out`: "", or the reason why the image is not used
+- `sex`: "female", "male", or "" if unknown
+- `age`: years as float32, NaN if unknown
+- `view`: "AP", "PA", or "" if unknown
 - `source` (only `plain_csv`, and only if the file has that column): where the image comes from
 - one float32 column per label: 1, 0, or NaN if unknown, as are labels that the dataset does not have
 
@@ -24,7 +27,8 @@ import numpy as np
 import pandas as pd
 
 from rayling.common.errors import BadInput
-from rayling.config.schema import Data, MedMNIST, Source
+from rayling.config.schema import Data
+from rayling.config.sources import MedMNIST, Source
 from rayling.images import reading
 from rayling.images.reading import File
 from rayling.preparation.readers.chexpert import chexpert

@@ -110,11 +110,12 @@ def from_csv(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 
 def write_csv(path: str | Path, table: pd.DataFrame, *, labels: list[str]) -> None:
-    """Write one row per image: `image`, `split`, `left_out` (the reason, or blank), `patient`, `source`, the labels.
+    """Write one row per image: `image`, `split`, `left_out` (the reason, or blank), `patient`, `source`, `sex`, `age`,
+    `view`, the labels.
 
     `split` is train, dev, test or "left out"; that of a copy is the split of the image that it repeats.
     """
-    csv_table.write(path, table[["image", "split", "left_out", "patient", "source", *labels]])
+    csv_table.write(path, table[["image", "split", "left_out", "patient", "source", "sex", "age", "view", *labels]])
 
 
 def _groups(table: pd.DataFrame, *, labels: list[str]) -> pd.DataFrame:

@@ -100,17 +100,16 @@ def latency_note(latency: dict) -> str:
     )
 
 
-def label_table(scores: dict[str, dict]) -> Table:
-    """A row for each label: the scores of the student with its threshold, if it has one, and the teacher's AUROC."""
-    student, teacher = scores["student"], scores["teacher"]
-    columns = {
-        "AUROC": student["auroc"]["per_label"],
-        "AUROC of the teacher": teacher["auroc"]["per_label"],
-        "average precision": student["average_precision"]["per_label"],
-        "F1": student["f1"]["per_label"],
-    } | ({} if is_exclusive(student) else {"threshold": student["threshold"]})
-    rows = [[label, *(number(column[label]) for column in columns.values())] for label in student["threshold"]]
-    return [["", *columns], *rows]
+def difference_table(controls: dict) -> Table:
+    """A row for each network that the student is compared with: what the student has more, and the interval."""
+    names = {"auroc": "AUROC", "average_precision": "average precision", "accuracy": "accuracy"}
+    found = {f"student less {name}": controls[f"student_minus_{name}"] for name in ("teacher", "assistant")}
+    shown = [score for score in names if score in controls["student_minus_teacher"]]
+    rows = [
+        [name, *(_signed(*(less[f"{score}{end}"] for end in ("", *ENDS))) for score in shown)]
+        for name, less in found.items()
+    ]
+    return [["", *(names[score] for score in shown)], *rows]
 
 
 def control_table(controls: dict) -> Table:
@@ -125,13 +124,19 @@ def file_table(export: dict) -> Table:
     """A row for each exported file of the student."""
     full, small = export["float32"], export["int8"]
     change = _signed(*(small.get(f"auroc_change{end}") for end in ("", *ENDS)), digits=4)
-    head = ["", "bytes", "largest difference of a probability", "AUROC", "change in AUROC"]
-    return [head, ["student.onnx", *_file(full), "–"], ["student.int8.onnx", *_file(small), change]]
+    head = ["", "bytes", "largest difference of a probability", "AUROC", "change in AUROC", "decisions that change"]
+    rows = [["student.onnx", *_file(full), "–"], ["student.int8.onnx", *_file(small), change]]
+    return [head, *([*row, _changed(of)] for row, of in zip(rows, (full, small), strict=True))]
 
 
 def _file(found: dict) -> list[str]:
     largest = found["largest_difference"]
     return [f"{found['bytes']:,}", f"{largest:.6f}" if largest else "below 0.000001", number(found["auroc"], digits=4)]
+
+
+def _changed(found: dict) -> str:
+    share, *ends = (found.get(f"changed_decisions{end}") for end in ("", *ENDS))
+    return _percent(share) + ("" if None in ends else " ({}–{})".format(*map(_percent, ends)))
 
 
 def out_of_distribution_sentence(export: dict) -> str:

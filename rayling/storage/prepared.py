@@ -13,10 +13,12 @@ from rayling.common.errors import BadInput
 from rayling.storage import arrays
 from rayling.storage.arrays import Writer, allocate, dataset, map_array, read_array, read_attribute
 
-FORMAT = 3
+FORMAT = 4  # since 4 there are sex, age and view
 PIXELS_FORMAT = 1  # of data/pixels/<network>.h5
 SPLITS = ("train", "dev", "test")
-COLUMNS = ("image_id", "patient_id", "group", "source")
+COLUMNS = ("image_id", "patient_id", "group", "source", "sex", "view")  # of text
+SEXES, VIEWS = ("female", "male"), ("AP", "PA")
+OLDEST = 120  # years: no older patient is believed
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Split:
     patient_id: np.ndarray  # (N,) str, one person each
     group: np.ndarray  # (N,) str, patients who share a near-duplicate are one
     source: np.ndarray  # (N,) str
+    sex: np.ndarray  # (N,) str, one of SEXES, or "" (unknown)
+    age: np.ndarray  # (N,) float32 years, 0 to OLDEST, or NaN (unknown)
+    view: np.ndarray  # (N,) str, one of VIEWS, or "" (unknown)
     stratum: np.ndarray  # (N,) int64, 0 to S - 1
     wanted: np.ndarray  # (S,) int64, rows of each stratum in an epoch
     names: list[str]  # the K labels
@@ -59,9 +64,8 @@ def create(
 ) -> None:
     """Lay the file out with everything but the pixels.
 
-    `columns` maps a split to its `labels` (N, K), `image_id`, `patient_id`, `group` and `source`; `strata` are the
-    `stratum` (N,) of each train row and the rows `wanted` (S,) of each in an epoch; `moments` are those of the train
-    images.
+    `columns` maps a split to its `labels` (N, K), `age` (N,) and each of `COLUMNS` (N,); `strata` are the `stratum`
+    (N,) of each train row and the rows `wanted` (S,) of each in an epoch; `moments` are those of the train images.
     """
     mean, std = moments
     with arrays.create(path) as file:
@@ -70,7 +74,8 @@ def create(
         for split in SPLITS:
             group = file.create_group(split)
             allocate(group, "images", (len(columns[split]["image_id"]), size, size), "uint8")
-            arrays.write_array(group, "labels", np.asarray(columns[split]["labels"], np.float32))
+            for name in ("labels", "age"):
+                arrays.write_array(group, name, np.asarray(columns[split][name], np.float32))
             for column in COLUMNS:
                 arrays.write_array(group, column, np.asarray(columns[split][column], str))
         for name, values in zip(("stratum", "wanted"), strata, strict=True):
@@ -132,6 +137,7 @@ def _read(path: str | Path, split: str) -> Split:
         size, count = read_attribute(file, "size", int), len(dataset(file, f"{split}/image_id", "S", (None,)))
         about["images"] = map_array(file, f"{split}/images", "uint8", (count, size, size))
         about["labels"] = read_array(file, f"{split}/labels", "float32", (count, len(about["names"])))
+        about["age"] = read_array(file, f"{split}/age", "float32", (count,))
         about |= {column: read_array(file, f"{split}/{column}", "S", (count,)) for column in COLUMNS}
         stratum, wanted = np.zeros(count, np.int64), np.array([count])  # of dev and test: each row once
         if split == "train":
@@ -161,6 +167,7 @@ def _check(path: str | Path, split: Split) -> None:
     """Raise BadInput for values that no prepared file has."""
     labels, stratum, wanted = split.labels, split.stratum, split.wanted
     _check_moments(path, split.mean, split.std)
+    _check_attributes(path, split)
     if not (np.isnan(labels) | np.isin(labels, (0, 1))).all():
         raise BadInput(f"{path}: found labels that are not 0, 1 or NaN, expected no others")
     if len(stratum) and not 0 <= stratum.min() <= stratum.max() < len(wanted):
@@ -169,6 +176,15 @@ def _check(path: str | Path, split: Split) -> None:
     for number in np.flatnonzero((wanted < 0) | ((wanted > 0) != (there > 0)))[:1]:
         found = f"found {wanted[number]} rows of stratum {number} wanted, which has {there[number]}"
         raise BadInput(f"{path}: {found}; expected some where there are some")
+
+
+def _check_attributes(path: str | Path, split: Split) -> None:
+    for name, words in {"sex": SEXES, "view": VIEWS}.items():
+        for word in np.setdiff1d(getattr(split, name), ("", *words))[:1].tolist():
+            raise BadInput(f"{path}: found {name} {word!r}, expected {' or '.join(words)} or none")
+    wrong = ~np.isnan(split.age) & ~((split.age >= 0) & (split.age <= OLDEST))
+    for age in split.age[wrong][:1].tolist():
+        raise BadInput(f"{path}: found age {age}, expected 0 to {OLDEST} years or NaN")
 
 
 def _check_moments(path: str | Path, mean: float, std: float) -> None:

@@ -134,6 +134,9 @@ def make_data(path: Path, *, size: int, count: int, epoch: int | None = None, fi
             "patient_id": ids,
             "group": ids,
             "source": ["chexpert"] * images,
+            "sex": ["female"] * images,
+            "age": np.full(images, 60),
+            "view": ["AP"] * images,
         }
     names = [f"label {n}" for n in range(LABELS)]
     about = {"study": "bench", "names": names, "exclusive": False, "size": size, "columns": columns}

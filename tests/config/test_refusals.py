@@ -131,6 +131,33 @@ def test_a_wrong_value_is_refused_in_one_line_with_its_key(tmp_path, key, value,
     assert "\n" not in message
 
 
+HANNOVER = {"reader": "plain_csv", "folder": "hannover", "file": "data.csv", "all_are": "COVID-19"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"all_are": "Covid"}, "external: hannover: found label 'Covid', expected one of Normal, Pneumonia, COVID-19"),
+        ({"folder": "chest_xray/"}, "external: chest_xray/: found a folder of data.sources, expected one that names"),
+        ({"folder": "."}, "external: .: found a folder of the study itself, expected one that names the source"),
+        ({"folder": "../hannover"}, "external.0.folder: found '../hannover', expected a path below its folder"),
+        ({"unlabelled": True}, "external: hannover: found unlabelled: true, expected labels to score by"),
+        ({"classes": {"a": "Normal"}}, "external.0: all_are: found 'COVID-19' and classes too, expected one of them"),
+        ({"path": "images/"}, "external.0: path: found 'images/', expected a path with one {}"),
+    ],
+)
+def test_a_wrong_source_of_another_hospital_is_refused(tmp_path, change, expected):
+    path = edited(tmp_path, "studies.covid.external", [HANNOVER])
+    assert params.read("study", path=path).study == "phantom"
+    message = refusal(edited(tmp_path, "studies.covid.external", [HANNOVER | change]))
+    assert expected in message and "\n" not in message
+
+
+def test_two_sources_of_other_hospitals_have_two_folders(tmp_path):
+    message = refusal(edited(tmp_path, "studies.covid.external", [HANNOVER, HANNOVER]))
+    assert "studies.covid: external: hannover: found a folder of external, expected one that names" in message
+
+
 @pytest.mark.parametrize("taught", ["assistant", "student"])
 def test_feature_maps_are_refused_for_each_network_that_learns_from_any_view(tmp_path, taught):
     key, both = "studies.phantom.{}.weights.feature", ("assistant", "student")

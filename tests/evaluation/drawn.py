@@ -17,7 +17,8 @@ def split(rng, images=300, unknown=0.0, decimals=2):
 
 
 def scores_of(labels, probabilities, patients=None, seed=0, **changes):
-    """All scores, with thresholds and constant answer chosen on the same data."""
+    """All scores, with thresholds and constant answer chosen on the same data; each image has a patient of its own."""
+    patients = np.arange(len(labels)).astype(str) if patients is None else patients
     arguments = {
         "names": NAMES[: labels.shape[1]],
         "labels": labels,
@@ -25,7 +26,8 @@ def scores_of(labels, probabilities, patients=None, seed=0, **changes):
         "uncalibrated": probabilities,
         "thresholds": metrics.thresholds(labels, probabilities),
         "constant": metrics.constant_answer(labels, exclusive=False),
-        "patients": np.arange(len(labels)).astype(str) if patients is None else patients,
+        "patients": patients,
+        "groups": patients,
         "seed": seed,
     }
     return all_scores(**arguments | changes)

@@ -78,5 +78,10 @@ def test_the_source_is_suspected_if_it_can_be_predicted_and_gives_labels_away(pr
     assert ("no evidence" in remark) == ("no evidence" in text)
 
 
-def test_a_border_without_a_score_allows_no_conclusion():
-    assert "Nothing can be concluded" in control_remarks.border_remark(aurocs(None), aurocs(None))
+@pytest.mark.parametrize("border", [aurocs(None), {"auroc": aurocs(1.0, A=1.0)["auroc"] | {"macro_low": None}}])
+def test_a_border_without_a_score_or_without_an_interval_allows_no_conclusion(border):
+    remark = control_remarks.border_remark(border, aurocs(0.9, A=0.9))
+    assert (
+        remark
+        == "Nothing can be concluded about the border: in test, no label has 10 patients with it and 10 without it."
+    )

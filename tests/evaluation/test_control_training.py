@@ -109,6 +109,7 @@ def test_the_source_alone_predicts_the_prevalence_of_its_train_images():
         empty = np.zeros(len(source))
         array = np.array(labels, np.float32)
         about = dict.fromkeys(("images", "image_id", "patient_id", "group", "stratum", "wanted"), empty)
+        about |= dict.fromkeys(("sex", "age", "view"), empty)
         about |= {"names": NAMES, "exclusive": True, "mean": 0.5, "std": 0.5, "study": "tiny"}
         return prepared.Split(labels=array, source=np.array(source), **about)
 

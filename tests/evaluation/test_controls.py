@@ -30,7 +30,7 @@ def study(write_images, tmp_path, monkeypatch):
         dev, test = (prepared.read("data/prepared.h5", split) for split in ("dev", "test"))
         for name, noise in {"teacher": 0.1, "assistant": 0.2, "student": 0.4}.items():
             write_json(f"metrics/{name}.json", controls.scored(dev, test, noisy(dev, noise), noisy(test, noise)))
-        results.write_predictions("data/predictions/student.csv", test, noisy(test, 0.4))
+            results.write_predictions(f"data/predictions/{name}.csv", test, noisy(test, noise))
         write_json("metrics/prepare.json", {"from_one_source": from_one or {}})
         train_controls.main()
         controls.main()
@@ -78,6 +78,17 @@ def test_the_student_is_compared_with_the_same_network_alone(study):
     assert "learned from the assistant" in found["remark"][0]
 
 
+def test_the_student_is_compared_with_teacher_and_assistant_on_the_same_patients(study):
+    found = study()
+    for name in ("teacher", "assistant"):
+        less = found[f"student_minus_{name}"]
+        for score in ("auroc", "average_precision"):
+            assert less[score] == pytest.approx(found[score]["student"] - found[score][name], abs=3e-6)
+            assert less[f"{score}_low"] < less[score] < less[f"{score}_high"] <= 0
+        assert "accuracy" not in less
+    assert found["student_minus_teacher"]["auroc"] < found["student_minus_assistant"]["auroc"]
+
+
 def test_a_student_of_labels_is_told_apart_from_one_that_was_taught(study):
     found = study(learn_from="labels")["distillation"]
     assert found["verdict"] == "not taught" and "learned from the labels alone" in found["remark"][0]
@@ -93,6 +104,8 @@ def test_exclusive_classes_are_controlled_by_the_most_probable_class(study):
     taught = noisy(test, 0.4).argmax(axis=1) == test.labels.argmax(axis=1)
     assert gain["alone"] == pytest.approx(right.mean()) and gain["taught"] == pytest.approx(taught.mean(), abs=0.01)
     assert gain["gain"] == pytest.approx(gain["taught"] - gain["alone"], abs=1e-5)
+    teachers = noisy(test, 0.1).argmax(axis=1) == test.labels.argmax(axis=1)
+    assert found["student_minus_teacher"]["accuracy"] == pytest.approx(taught.mean() - teachers.mean(), abs=0.01)
     assert found["source_probe"]["auroc"]["probe"] > 0.95  # whose labels, the sources, are not exclusive
 
 

@@ -24,7 +24,7 @@ def measured(rng, *, taught, alone, exclusive=True, images=300):
     """The gains of a student with this much noise over another on classes that exclude one another."""
     labels = np.eye(3)[rng.integers(3, size=images)]
     of = {"taught": answers(rng, labels, noise=taught), "alone": answers(rng, labels, noise=alone)}
-    return distillation_gain.gains(labels, **of, patients=np.arange(images) // 2, exclusive=exclusive, seed=0)
+    return distillation_gain.gains(labels, **of, groups=np.arange(images) // 2, exclusive=exclusive, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_interval_is_that_of_a_loop_over_paired_resamples_of_patients(rng):
     labels[:10] = np.nan
     taught, alone = (answers(rng, labels, noise=noise).round(2) for noise in (1.0, 1.3))
     taught[:10] = alone[:10] = 1 / 3
-    settings = {"patients": patients, "exclusive": True, "seed": 4, "resamples": 40}
+    settings = {"groups": patients, "exclusive": True, "seed": 4, "resamples": 40}
     found = distillation_gain.gains(labels, taught=taught, alone=alone, **settings)
     drawn = {"auroc": [], "accuracy": []}
     for weight in bootstrap.patient_weights(patients, seed=4, resamples=40):
@@ -100,8 +100,15 @@ def test_the_interval_is_that_of_a_loop_over_paired_resamples_of_patients(rng):
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_without_known_labels_nothing_is_said(exclusive):
     half = np.full((4, 2), 0.5)
-    settings = {"patients": np.arange(4), "exclusive": exclusive, "seed": 0}
+    settings = {"groups": np.arange(4), "exclusive": exclusive, "seed": 0}
     found = distillation_gain.gains(np.full((4, 2), np.nan), taught=half, alone=half, **settings)
     assert set(found["auroc"].values()) == {None}
     assert distillation_gain.verdict(found, learn_from="teacher") == distillation_gain.UNKNOWN
     assert "is unknown" in distillation_gain.remark(found, learn_from="teacher")
+
+
+def test_of_a_few_patients_nothing_is_said(rng):
+    found = measured(rng, taught=0.01, alone=9.0, images=18)["auroc"]
+    assert found["gain"] > 0.1 and found["gain_low"] is found["gain_high"] is None
+    assert distillation_gain.verdict({"auroc": found}, learn_from="teacher") == distillation_gain.UNKNOWN
+    assert "no label has 10 patients" in distillation_gain.remark({"auroc": found}, learn_from="teacher")

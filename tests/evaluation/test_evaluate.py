@@ -1,6 +1,7 @@
 """The stage `evaluate` on exclusive classes, for a network that looks at other pixels than the prepared ones."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,18 @@ from rayling.runtime import inference
 from rayling.runtime.loader import Batches
 from rayling.storage import prepared
 from stages import evaluate
+from tests.tiny import ROOT
 
 NAMES = ["left", "top", "dark"]
 SIZES = {"student": 16, "teacher": 24}
-COUNTS = {"train": 12, "dev": 90, "test": 60}
+COUNTS = {"train": 12, "dev": 90, "test": 90}
 
 
 @pytest.fixture
 def study(pack, tmp_path, monkeypatch):
     """Two networks with random weights, for images of one class each, which the teacher sees with more pixels."""
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)  # its class_mix
     rng = np.random.default_rng(2)
     true = {split: np.arange(count) % 3 for split, count in COUNTS.items()}
     images = {split: [picture(rng, k) for k in of] for split, of in true.items()}
@@ -32,7 +35,8 @@ def study(pack, tmp_path, monkeypatch):
     labels["test"][:5] = np.nan
     small, large = ({s: np.stack([each[size] for each in of]) for s, of in images.items()} for size in SIZES.values())
     Path("data/pixels").mkdir(parents=True)
-    pack(small, labels, names=NAMES, exclusive=True).replace("data/prepared.h5")
+    sexes = {split: np.where(np.arange(count) % 4 < 2, "female", "male") for split, count in COUNTS.items()}
+    pack(small, labels, names=NAMES, exclusive=True, sexes=sexes).replace("data/prepared.h5")
     prepared.create_no_pixels("data/pixels/student.h5")
     ids = {split: prepared.read("data/prepared.h5", split).image_id for split in prepared.SPLITS}
     moments = prepared.moments([large["train"]])
@@ -75,8 +79,13 @@ def test_a_network_is_scored_by_the_most_probable_class_on_its_own_pixels(study,
     assert found["auroc"]["macro"] == pytest.approx(roc_auc_score(truth, known, multi_class="ovr"), abs=1e-6)
     assert (
         found["threshold"] == dict.fromkeys(NAMES)
-        and sum(sum(row.values()) for row in found["confusion"].values()) == 55
+        and sum(sum(row.values()) for row in found["confusion"].values()) == 85
     )
+    women = np.arange(5, 90) % 4 < 2
+    expected = roc_auc_score(truth[women], known[women], multi_class="ovr")
+    groups = json.loads(Path(f"data/evaluation/{name}.json").read_text())["groups"]
+    assert list(groups) == ["sex"] and groups["sex"]["labels"] == NAMES
+    assert groups["sex"]["scores"]["female"]["auroc"] == pytest.approx(expected, abs=1e-6)
     assert found["constant"]["accuracy"] == pytest.approx((truth == 0).mean(), abs=1e-6)
     pictures = {path.name for path in Path(f"plots/evaluation/{name}").iterdir()}
     assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "confusion.png"}

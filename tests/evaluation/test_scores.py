@@ -61,6 +61,7 @@ def found(data):
         thresholds=np.full(len(LABELS), 0.5),
         constant=np.zeros(len(LABELS), bool),
         patients=table["patient"].to_numpy(),
+        groups=table["patient"].to_numpy(),
         seed=0,
         resamples=10,
     )

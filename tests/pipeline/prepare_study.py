@@ -17,16 +17,22 @@ LABELS = ["Edema", "Fracture"]
 CSV = {"reader": "plain_csv", "folder": ".", "file": "list.csv"}
 
 
-def run_prepare(*sources, balance=None, teacher=32, assistant=32, **changed):
-    """Run the stage on data/raw/mine; `teacher` and `assistant` are sizes, `changed` are settings below `data`."""
+def run_prepare(*sources, **settings):
+    """Run the stage on data/raw/mine, with the settings of `write_params`."""
+    write_params(*sources, **settings)
+    prepare.main()
+
+
+def write_params(*sources, external=(), balance=None, teacher=32, assistant=32, **changed):
+    """Describe data/raw/mine; `teacher` and `assistant` are sizes, `changed` are settings below `data`."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings = {"labels": LABELS, "size": 32, "dev": 0.25, "test": 0.25, "max_unreadable": 0.0} | changed
     block = content["studies"]["phantom"]
     block["data"] |= {"sources": list(sources or [CSV])} | settings
     block["teacher"]["size"], block["assistant"]["size"] = teacher, assistant
+    block["external"] = list(external)
     block["balance"] = {"counts": {}, "ratios": {}} | (balance or {})
     Path("params.yaml").write_text(yaml.safe_dump(content | {"study": "mine", "studies": {"mine": block}}))
-    prepare.main()
 
 
 def xray(seed):

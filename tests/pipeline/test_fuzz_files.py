@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from rayling.networks import weights
 from rayling.networks.student import Student
-from rayling.storage import dumps, prepared
+from rayling.storage import dumps, films, prepared
 from rayling.storage.dumps import DumpWriter
 from rayling.training.loop import Optimisation
 from rayling.training.resume import Progress
@@ -34,7 +34,8 @@ def made(write) -> bytes:
 
 def small_prepared(path: Path):
     ids = {name: ["x", "y", "z"] for name in prepared.COLUMNS}
-    columns = dict.fromkeys(prepared.SPLITS, ids | {"labels": np.array([[1, 0], [0, 1], [np.nan, 1]])})
+    about = {"sex": ["female", "male", ""], "age": [0, 120, np.nan], "view": ["AP", "PA", ""]}
+    columns = dict.fromkeys(prepared.SPLITS, ids | about | {"labels": np.array([[1, 0], [0, 1], [np.nan, 1]])})
     about = {"study": "s", "names": NAMES, "exclusive": False, "size": 4, "columns": columns}
     prepared.create(path, **about, strata=([0, 1, 1], [2, 2]), moments=(0.4, 0.1))
     for split in prepared.SPLITS:
@@ -46,6 +47,13 @@ def small_pixels(path: Path):
     prepared.create_pixels(path, size=6, image_id=image_id, moments=(0.4, 0.1))
     for split in prepared.SPLITS:
         prepared.fill(path, split, [np.full((3, 6, 6), 99, np.uint8)])
+
+
+def small_films(path: Path):
+    columns, labels = {name: ["x", "y", "z"] for name in films.COLUMNS}, np.array([[1, 0], [0, 1], [np.nan, 1]])
+    films.create(path, names=NAMES, sizes=[4, 6], labels=labels, columns=columns)
+    for size in (4, 6):
+        films.fill(path, size, [np.full((3, size, size), 99, np.uint8)])
 
 
 def small_dump(path: Path):
@@ -82,7 +90,7 @@ def rebuilt(draw, whole: bytes) -> bytes:
 attributes = st.integers(-(2**62), 2**62) | st.floats() | st.binary(max_size=9).map(np.bytes_) | st.sampled_from(
     ["text", "", np.array([b"a", b"b"]), np.zeros((3, 2)), h5py.Empty("f"), np.bytes_(b'{"count": 99999999999}'), True]
 )  # fmt: skip
-PREPARED, PIXELS, DUMP = made(small_prepared), made(small_pixels), made(small_dump)
+PREPARED, PIXELS, DUMP, FILMS = map(made, (small_prepared, small_pixels, small_dump, small_films))
 
 
 @cases
@@ -110,6 +118,18 @@ def test_pixels_of_another_size(content):
             if found is not None:
                 assert len(found.images) == 3 and found.size in (4, 6)
                 found.images.sum()
+
+
+@cases
+@given(broken(FILMS) | rebuilt(FILMS))
+def test_films_of_other_hospitals(content):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "external.h5")
+        path.write_bytes(content)
+        found = outcome(films.read, path)
+        if found is not None:
+            assert all(len(images) == len(found.labels) == len(found.source) for images in found.images.values())
+            assert all(images.sum() <= 255 * images.size for images in found.images.values())
 
 
 @cases

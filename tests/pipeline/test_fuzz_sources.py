@@ -19,10 +19,10 @@ from tests.pipeline.fuzzing import Whole, broken, cases, outcome
 
 LABELS = ["Cardiomegaly", "Edema"]
 COLUMNS = {
-    "chexpert": ["Path", "Frontal/Lateral", *LABELS],
-    "nih": ["Image Index", "Finding Labels", "Patient ID"],
-    "covid_chestxray": ["patientid", "finding", "view", "filename", "modality", "folder"],
-    "plain_csv": ["image", "patient", "split", "source", *LABELS],
+    "chexpert": ["Path", "Frontal/Lateral", "Sex", "Age", "AP/PA", *LABELS],
+    "nih": ["Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender", "View Position"],
+    "covid_chestxray": ["patientid", "finding", "view", "filename", "modality", "folder", "sex", "age"],
+    "plain_csv": ["image", "patient", "split", "source", "sex", "age", "view", *LABELS],
 }
 FILES = {"nih": ["Data_Entry_2017.csv", "test_list.txt"], "covid_chestxray": ["metadata.csv"], "plain_csv": ["a.csv"]}
 FILES |= {"chexpert": ["train.csv", "valid.csv"]}
@@ -32,6 +32,7 @@ MORE = {
     "plain_csv": {"file": "a.csv", "columns": {}},
 }
 GOOD = ["1", "0", "-1", "", "Frontal", "Lateral", "train", "test", "PA", "Cardiomegaly|Edema", "Edema", "No Finding"]
+GOOD += ["M", "female", "058Y", "61.0", "AP Supine"]
 GOOD += [f"CheXpert/train/patient0000{n}/study1/view1_frontal.jpg" for n in range(5)] + ["a.png", "b.png", "7"]
 BAD = ["../../x.png", "/etc/passwd", "a/../../b.png", "C:\\x.png", "\0", "nan", "1e999", "‮", ".", "..", "a" * 5000]
 cells = st.sampled_from(GOOD) | st.sampled_from(GOOD + BAD) | st.text(max_size=12)
@@ -70,12 +71,14 @@ def test_readers_of_tables(reader):
 
 
 def believable(table):
-    """No path leaves the root, no label is but 0, 1 or unknown."""
+    """No path leaves the root, no label is but 0, 1 or unknown, and nobody is older than people are."""
     for image in table["image"]:
         path = PurePosixPath(image)
         assert not path.is_absolute() and ".." not in path.parts
     assert table[LABELS].isin([0, 1, np.nan]).all().all()
     assert table["split"].isin(["", "train", "dev", "test"]).all()
+    assert table["sex"].isin(["", "female", "male"]).all() and table["view"].isin(["", "AP", "PA"]).all()
+    assert (table["age"].isna() | table["age"].between(0, 120)).all() and table["age"].dtype == np.float32
 
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30)

@@ -75,6 +75,23 @@ def test_one_patient_at_two_hospitals_of_one_csv_is_one_patient(folder):
     assert metrics()["patients"]["train"]["all"] < 20
 
 
+def test_sex_age_and_view_reach_the_list_of_images_and_the_prepared_file(folder):
+    rows = fill(folder)
+    for n, row in enumerate(rows):
+        row |= {"sex": ("f", "M", "")[n % 3], "age": ("058Y", "")[n % 2], "view": ("AP Supine", "pa", "LL")[n % 3]}
+    write_list(rows)
+    run_prepare()
+    for split in prepared.SPLITS:
+        part = prepared.read("data/prepared.h5", split)
+        number = np.array([int(Path(image).stem) for image in part.image_id])
+        assert part.sex.tolist() == np.array(["female", "male", ""])[number % 3].tolist()
+        assert part.view.tolist() == np.array(["AP", "PA", ""])[number % 3].tolist()
+        np.testing.assert_array_equal(part.age, np.where(number % 2, np.nan, 58))
+        listed = split_table().loc[part.image_id.tolist(), ["sex", "age", "view"]]
+        assert listed["sex"].tolist() == part.sex.tolist() and listed["view"].tolist() == part.view.tolist()
+        assert listed["age"].tolist() == ["" if n % 2 else "58.0" for n in number]
+
+
 def test_the_written_split_can_be_given_back_with_any_shares(folder):
     rows = fill(folder)
     Image.fromarray(xray(5)).save(folder / "copy.png")

@@ -141,11 +141,23 @@ def test_an_edited_evaluation_trains_nothing(file):
     [
         ("rayling/reporting", {"report"}, {"report"}),
         ("rayling/explain", {"cases"}, {"cases", "report"}),
-        ("rayling/predict", {"quantise", "latency"}, {"quantise", "latency", "report"}),
+        (
+            "rayling/predict",
+            {"quantise", "latency", "evaluate_external"},
+            {"quantise", "latency", "evaluate_external", "report"},
+        ),
         (
             "rayling/export",
             {"export@teacher", "export@assistant", "export@student", "quantise", "report"},
-            {"export@teacher", "export@assistant", "export@student", "quantise", "latency", "report"},
+            {
+                "export@teacher",
+                "export@assistant",
+                "export@student",
+                "quantise",
+                "latency",
+                "evaluate_external",
+                "report",
+            },
         ),
     ],
 )
@@ -158,6 +170,12 @@ def test_what_comes_after_training_reruns_itself_and_the_report(place, first, fo
 def test_what_no_stage_needs_reruns_nothing(place):
     assert (ROOT / place).exists()
     assert edited(place) == set()
+
+
+def test_films_of_other_hospitals_train_nothing():
+    assert concerned("data/external/phantom/hannover/a.png") == {"prepare_external"}
+    followed = {"prepare_external", "evaluate_external", "report"}
+    assert downstream({"prepare_external"}) == followed
 
 
 def test_an_edited_schema_reruns_check_alone():

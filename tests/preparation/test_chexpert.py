@@ -43,7 +43,7 @@ def refused(read, *args, **options):
 
 def test_frontal_rows_are_read_and_the_official_valid_set_is_test(tmp_path):
     table = read(tmp_path)
-    assert list(table.columns) == ["image", "patient", "split", "left_out", *LABELS]
+    assert list(table.columns) == ["image", "patient", "split", "left_out", "sex", "age", "view", *LABELS]
     assert table["image"].tolist() == [
         "train/patient00001/study1/view1_frontal.jpg",
         "train/patient00002/study2/view1_frontal.jpg",
@@ -55,6 +55,19 @@ def test_frontal_rows_are_read_and_the_official_valid_set_is_test(tmp_path):
     assert table["left_out"].tolist() == ["", "", "lateral view", ""]
     assert (table[LABELS].dtypes == np.float32).all()
     assert (read(tmp_path, frontal_only=False)["left_out"] == "").all()
+
+
+def test_sex_age_and_view_are_read_and_0_years_and_odd_projections_are_unknown(tmp_path):
+    table = read(tmp_path)
+    assert table["sex"].tolist() == ["female", "female", "female", "male"]
+    np.testing.assert_array_equal(table["age"], np.float32([68, 87, 83, 73]))
+    assert table["view"].tolist() == ["AP", "AP", "", "AP"] and table["age"].dtype == np.float32
+    odd = TRAIN.replace("Female,68,Frontal,AP", "Unknown,0,Frontal,LL").replace("Female,87", ",90")
+    table = read(tmp_path, train=odd)
+    assert table["sex"].tolist()[:2] == ["", ""] and table["view"].tolist()[:2] == ["", "AP"]
+    np.testing.assert_array_equal(table["age"][:2], [np.nan, 90])
+    table = read(tmp_path, train=TRAIN.replace("Sex,Age,", "Gender,Years,"))  # they need not be there
+    assert table["sex"].tolist() == ["", "", "", "male"] and table["age"].isna().tolist() == [True, True, True, False]
 
 
 def test_columns_may_have_another_name_in_the_study_and_other_labels_are_unknown(tmp_path):

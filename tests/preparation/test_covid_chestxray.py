@@ -67,6 +67,16 @@ def test_without_labels_every_finding_counts_and_lateral_images_and_ct_do_not(tm
     assert sorted(set(table["left_out"])) == ["", "CT", "lateral view"]
 
 
+def test_sex_and_age_are_read_if_they_are_there_and_ap_supine_is_ap(tmp_path):
+    table = read(tmp_path, NEW)
+    assert table["view"].tolist() == ["PA", "AP", "AP"]
+    assert (table["sex"] == "").all() and table["age"].isna().all()
+    rows = zip(NEW.splitlines(), ["sex,age", "M,70.0", "", "", "F,nan", "unknown,90+", ","], strict=True)
+    table = read(tmp_path, "\n".join(f"{row},{more or ','}" for row, more in rows))
+    assert table["sex"].tolist() == ["male", "female", ""]
+    np.testing.assert_array_equal(table["age"], [70, np.nan, np.nan])
+
+
 def test_the_last_part_that_maps_counts(tmp_path):
     table = read(tmp_path, OLD + '7,"COVID-19, ARDS",PA,X-ray,images,e.jpg\n', classes=CLASSES | {"ARDS": "Pneumonia"})
     assert table["Pneumonia"].tolist() == [0, 1, 0, 1]
@@ -134,5 +144,9 @@ def test_the_real_table_against_a_plain_count():
     assert dict(table[LABELS].sum()) == Counter(files.values())
     assert set(table["image"]) == {f"images/{name}" for name in files}
     assert all((REAL / image).is_file() for image in table["image"])
+    said = {f"images/{row['filename']}": (row["sex"], row["age"], row["view"][:2]) for row in rows}
+    sexes = table["sex"].map({"male": "M", "female": "F", "": ""})
+    ages = ["" if age != age else str(float(age)) for age in table["age"]]
+    assert list(zip(sexes, ages, table["view"], strict=True)) == [said[image] for image in table["image"]]
     # Three files stand under patients 285 and 339: one of the two remains.
     assert "285" in set(table["patient"]) and "339" not in set(table["patient"])

@@ -44,6 +44,15 @@ def test_findings_and_patients_are_read_and_other_labels_are_unknown(tmp_path, n
     np.testing.assert_array_equal(table[LABELS], expected)
 
 
+@pytest.mark.parametrize("column", ["Patient Gender", "Patient Sex"])
+def test_sex_age_and_view_are_read_in_the_words_of_both_tables(tmp_path, column):
+    text = TABLE.replace("Patient Gender", column).replace(",1,1,58,", ",1,1,058Y,").replace("2,81,F,AP", "2,414,,AP")
+    table = read(tmp_path, text.replace("3,81,F,PA", "3,006M,F,"))
+    assert table["sex"].tolist() == ["male", "male", "", "female"]
+    np.testing.assert_array_equal(table["age"], [58, 58, np.nan, 0.5])
+    assert table["view"].tolist() == ["PA", "PA", "AP", ""]
+
+
 def test_the_newer_table_is_preferred(tmp_path):
     read(tmp_path)
     assert len(read(tmp_path, TABLE + "00000004_000.png,Mass,0,4,1,M,PA\n", name="Data_Entry_2017_v2020.csv")) == 5
@@ -115,3 +124,4 @@ def test_the_real_table_against_a_plain_count():
     assert dict(table[labels].sum()) == {label: count[label] for label in labels}
     assert (table[labels].sum(axis=1) == 0).sum() == count["No Finding"]
     assert all((NIH / image).is_file() for image in table["image"])
+    assert (table[["sex", "view"]] == "").all(axis=None) and table["age"].isna().all()  # blank in this part

@@ -1,11 +1,15 @@
 """The reader `plain_csv`: one column per label or one column of names, under any header."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rayling.common.errors import BadInput
 from rayling.preparation.readers.plain_csv import plain_csv
 
+HANNOVER = Path(__file__).parents[3] / "shared" / "data" / "hannover"
 LABELS = ["Edema", "Fracture"]
 COLUMNS = """image,Edema,Fracture,patient,split,source
 a/1.png,1,0,p1,train,north
@@ -49,6 +53,41 @@ def test_one_column_of_names(tmp_path):
     table = read(tmp_path, NAMES, **NAMED)
     np.testing.assert_array_equal(table[LABELS], [[1, 1], [0, 1], [0, 0], [np.nan, np.nan]])
     assert "source" not in table and (table["split"] == "").all() and table["patient"].is_unique
+
+
+def test_sex_age_and_view_may_have_any_name_and_what_is_not_understood_is_unknown(tmp_path):
+    text = """image,Edema,Fracture,Geschlecht,AGE,projection
+1.png,1,0,f,44,ap
+2.png,1,0,M,,pa
+3.png,1,0,divers,-3,ll
+"""
+    table = read(tmp_path, text, columns={"sex": "Geschlecht", "view": "projection"})
+    assert table["sex"].tolist() == ["female", "male", ""] and table["view"].tolist() == ["AP", "PA", ""]
+    np.testing.assert_array_equal(table["age"], [44, np.nan, np.nan])
+    assert refusal(tmp_path, text, columns={"sex": "gender"}).startswith("labels.csv, row 1: found no column 'gender'")
+
+
+@pytest.mark.skipif(not HANNOVER.is_dir(), reason=f"no real data at {HANNOVER}")
+def test_hannover_by_its_own_columns():
+    columns = {"image": "image_id", "patient": "patient_id", "view": "projection"}
+    table = plain_csv(HANNOVER, labels=["CR"], classes={"CR": "CR", "DX": ""}, file="data.csv",
+                      columns=columns | {"label": "modality"})  # fmt: skip
+    with (HANNOVER / "data.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert table["sex"].tolist() == [{"f": "female", "m": "male"}[row["sex"]] for row in rows]
+    assert table["view"].tolist() == [row["projection"].upper() for row in rows] and table["age"].isna().all()
+
+
+def test_all_images_may_have_one_label_and_lie_elsewhere(tmp_path):
+    text = "id,patient\nx1,p\nx2,q\n"
+    (tmp_path / "list.csv").write_text(text)
+    about = {"labels": LABELS, "classes": {}, "file": "list.csv", "columns": {"image": "id"}}
+    table = plain_csv(tmp_path, **about, path="films/{}.jpeg", all_are="Fracture")
+    assert table["image"].tolist() == ["films/x1.jpeg", "films/x2.jpeg"] and table["patient"].tolist() == ["p", "q"]
+    np.testing.assert_array_equal(table[LABELS], [[np.nan, 1], [np.nan, 1]])
+    (tmp_path / "list.csv").write_text(text + ",r\n")
+    with pytest.raises(BadInput, match=r"row 4: id is '', expected a path"):
+        plain_csv(tmp_path, **about, path="films/{}.jpeg", all_are="Fracture")
 
 
 def test_a_label_without_a_class_is_unknown_and_two_classes_may_map_to_one(tmp_path):

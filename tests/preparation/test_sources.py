@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from rayling.common.errors import BadInput
-from rayling.config import schema
-from rayling.config.schema import Classes, MedMNIST, PlainCSV
+from rayling.config import sources as config_sources
+from rayling.config.sources import Classes, MedMNIST, PlainCSV
 from rayling.images import reading
 from rayling.preparation import sources
 from rayling.preparation.readers.plain_csv import KEYS
@@ -92,8 +92,8 @@ def test_a_study_without_labels_and_an_unlabelled_source_without_images_are_refu
 
 
 def test_params_and_readers_have_the_same_names():
-    assert set(schema.READERS) == set(sources.READERS)
-    assert schema.COLUMNS == KEYS
+    assert set(config_sources.READERS) == set(sources.READERS)
+    assert config_sources.COLUMNS == KEYS
 
 
 def test_an_image_in_two_sources_is_refused_by_name(root):

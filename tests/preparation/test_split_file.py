@@ -14,6 +14,9 @@ LISTED = pd.DataFrame(
         "unlabelled": [False, False, True, False],
         "patient": ["1", "2", "3", "3"],
         "source": "x",
+        "sex": ["female", "", "male", "male"],
+        "age": [60.0, float("nan"), 0.5, 7.0],
+        "view": ["AP", "", "PA", ""],
         "Edema": [1.0, 0.0, float("nan"), 1.0],
     }
 )
@@ -49,7 +52,9 @@ def test_the_written_file_can_be_read_back(tmp_path):
     assert table["split"].tolist() == ["dev", "test", "train", ""]
     assert table["left_out"].tolist() == LISTED["left_out"].tolist()
     again = pd.read_csv(tmp_path / "split.csv")
-    assert again.columns.tolist() == ["image", "split", "left_out", "patient", "source", "Edema"]
+    columns = ["image", "split", "left_out", "patient", "source", "sex", "age", "view", "Edema"]
+    assert again.columns.tolist() == columns
+    pd.testing.assert_frame_equal(again[["sex", "age", "view"]], LISTED[["sex", "age", "view"]].replace("", None))
     pd.testing.assert_series_equal(again["Edema"], LISTED["Edema"])
 
 

@@ -69,9 +69,16 @@ def test_a_share_reads_0_or_100_only_if_it_is():
 
 
 def test_a_change_that_rounds_to_zero_has_no_minus():
-    file = {"bytes": 1, "largest_difference": 0.0, "auroc": 0.8}
+    file = {"bytes": 1, "largest_difference": 0.0, "auroc": 0.8, "changed_decisions": 0.0}
     change = {"auroc_change": -0.00001, "auroc_change_low": -0.00012, "auroc_change_high": 0.00003}
-    assert tables.file_table({"float32": file, "int8": file | change})[-1][-1] == "+0.0000 (-0.0001 to +0.0000)"
+    assert tables.file_table({"float32": file, "int8": file | change})[-1][-2] == "+0.0000 (-0.0001 to +0.0000)"
+
+
+def test_a_share_of_decisions_is_shown_with_its_interval():
+    file = {"bytes": 1, "largest_difference": 0.0, "auroc": 0.8, "changed_decisions": 0.0}
+    share = {"changed_decisions": 0.004, "changed_decisions_low": 0.0001, "changed_decisions_high": 0.01}
+    *_, full, small = tables.file_table({"float32": file, "int8": file | share})
+    assert full[-1] == "0.0%" and small[-1] == "0.4% (below 0.1%–1.0%)"
 
 
 def test_an_ablation_is_shown_for_its_own_study_alone(tmp_path):

@@ -204,7 +204,8 @@ def test_large_arrays_are_aligned_whatever_comes_before_them(tmp_path, length):
     ids, path = np.array(["x" * length] * 3), tmp_path / "file.h5"
     dumps.create(path, names=["y" * length], image_id=ids, recipe={"count": 2}, channels=(1, 3, 5), grid=length)
     dump = dumps.Dump(path)
-    columns = {"labels": np.zeros((3, 2)), "image_id": ids, "patient_id": ids, "group": ids, "source": ids}
+    columns = dict.fromkeys(prepared.COLUMNS, ids) | dict.fromkeys(("sex", "view"), [""] * 3)
+    columns |= {"labels": np.zeros((3, 2)), "age": np.zeros(3)}
     about = {
         "study": "x" * length,
         "names": ["a", "b"],

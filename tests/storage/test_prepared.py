@@ -14,7 +14,7 @@ LABELS = np.array([[1, 0], [np.nan, 1], [0, np.nan]], np.float32)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 
 
-def write(path, *, count: int = 3, size: int = 8, strata=None, moments=(0.5, 0.25)):
+def write(path, *, count: int = 3, size: int = 8, strata=None, moments=(0.5, 0.25), **about):
     """A prepared file without dev images, laid out but not filled."""
     train = {
         "labels": LABELS,
@@ -22,12 +22,15 @@ def write(path, *, count: int = 3, size: int = 8, strata=None, moments=(0.5, 0.2
         "patient_id": ["1", "ü", "3"],
         "group": ["1", "ü", "ü"],
         "source": ["a", "b", "b"],
-    }
-    none = {"labels": np.zeros((0, 2)), "image_id": [], "patient_id": [], "group": [], "source": []}
+        "sex": ["female", "", "male"],
+        "age": [0.5, np.nan, 90],
+        "view": ["", "PA", "AP"],
+    } | about
+    none = dict.fromkeys((*prepared.COLUMNS, "age"), ()) | {"labels": np.zeros((0, 2))}
     repeated = {name: [column[n % 3] for n in range(count)] for name, column in train.items()}
     columns = {"train": repeated, "dev": none, "test": train}
-    about = {"study": "tiny", "names": ["Kälte", "Fieber"], "exclusive": True, "size": size}
-    prepared.create(path, **about, columns=columns, strata=strata or (np.arange(count) % 2, [7, 1]), moments=moments)
+    settings = {"study": "tiny", "names": ["Kälte", "Fieber"], "exclusive": True, "size": size}
+    prepared.create(path, **settings, columns=columns, strata=strata or (np.arange(count) % 2, [7, 1]), moments=moments)
 
 
 @pytest.fixture
@@ -47,6 +50,8 @@ def test_what_is_written_is_read(filled):
     assert train.image_id.tolist() == IDS
     assert train.patient_id.tolist() == ["1", "ü", "3"]
     assert train.source.tolist() == ["a", "b", "b"]
+    assert (train.sex.tolist(), train.view.tolist()) == (["female", "", "male"], ["", "PA", "AP"])
+    np.testing.assert_array_equal(train.age, np.float32([0.5, np.nan, 90]))
     assert (train.stratum.tolist(), train.wanted.tolist()) == ([0, 1, 0], [7, 1])
     assert (test.stratum.tolist(), test.wanted.tolist()) == ([0, 0, 0], [3])
     assert (train.names, train.size, train.study, train.exclusive) == (["Kälte", "Fieber"], 8, "tiny", True)
@@ -56,7 +61,7 @@ def test_an_empty_split_keeps_its_shapes(filled):
     dev = prepared.read(filled, "dev")
     assert dev.images.shape == (0, 8, 8)
     assert dev.labels.shape == (0, 2)
-    assert len(dev.image_id) == len(dev.stratum) == len(dev.patient_id) == dev.wanted.sum() == 0
+    assert len(dev.image_id) == len(dev.stratum) == len(dev.patient_id) == len(dev.age) == dev.wanted.sum() == 0
 
 
 def test_plain_h5py_finds_the_same_content_contiguous_and_uncompressed(filled):
@@ -142,6 +147,32 @@ def test_strata_that_no_epoch_can_be_drawn_from_are_refused(tmp_path, strata, li
         prepared.read(path, "train")
 
 
+@pytest.mark.parametrize(
+    ("about", "line"),
+    [
+        ({"sex": ["female", "", "f"]}, "found sex 'f', expected female or male or none"),
+        ({"view": ["", "PA", "AP Supine"]}, "found view 'AP Supine', expected AP or PA or none"),
+        ({"age": [0, 120.5, 90]}, "found age 120.5, expected 0 to 120 years or NaN"),
+        ({"age": [0, np.inf, 90]}, "found age inf"),
+        ({"age": [-1, np.nan, 90]}, "found age -1.0"),
+    ],
+)
+def test_a_sex_an_age_or_a_view_that_no_reader_gives_is_refused(tmp_path, about, line):
+    path = tmp_path / "prepared.h5"
+    write(path, **about)
+    with pytest.raises(BadInput, match=f"{path}: {line}"):
+        prepared.read(path, "train")
+
+
+@pytest.mark.parametrize("name", ["sex", "age", "view"])
+def test_a_file_that_lacks_one_of_them_is_refused(filled, name):
+    with h5py.File(filled, "r+") as file:
+        del file[f"test/{name}"]
+    prepared.read(filled, "train")
+    with pytest.raises(BadInput, match=f"{filled}: test/{name}"):
+        prepared.read(filled, "test")
+
+
 LARGER = np.random.default_rng(1).integers(0, 256, (3, 12, 12), dtype=np.uint8)
 
 
@@ -159,8 +190,9 @@ def test_a_network_with_a_size_of_its_own_reads_its_own_pixels_and_their_moments
         plain, found = prepared.read(filled, split), prepared.read(filled, split, pixels)
         assert np.array_equal(found.images, images) and found.size == 12
         assert found.mean == pytest.approx((LARGER / 255).mean()) and found.std == pytest.approx((LARGER / 255).std())
-        for name in ("labels", "image_id", "patient_id", "group", "source", "stratum", "wanted"):
-            assert np.array_equal(getattr(found, name), getattr(plain, name), equal_nan=name == "labels")
+        for name in ("labels", "image_id", "patient_id", "group", "source", "sex", "age", "view", "stratum", "wanted"):
+            nan = name in ("labels", "age")
+            assert np.array_equal(getattr(found, name), getattr(plain, name), equal_nan=nan)
 
 
 def test_an_empty_file_of_pixels_is_tiny_and_stands_for_the_prepared_images(tmp_path, filled):
@@ -175,5 +207,5 @@ def test_pixels_of_other_images_are_refused_in_one_line(tmp_path, filled):
     prepared.read(filled, "train", pixels)
     with pytest.raises(BadInput, match=f"{pixels}: its 3 images are not the 3 of the test split"):
         prepared.read(filled, "test", pixels)
-    with pytest.raises(BadInput, match=f"{filled}: found format 3, expected pixels of format 1"):
+    with pytest.raises(BadInput, match=f"{filled}: found format 4, expected pixels of format 1"):
         prepared.read(filled, "train", filled)

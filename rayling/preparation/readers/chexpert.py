@@ -7,7 +7,7 @@ import pandas as pd
 
 from rayling.common.errors import BadInput
 from rayling.preparation import csv_table
-from rayling.preparation.readers import label_mapping
+from rayling.preparation.readers import attributes, label_mapping
 
 POLICIES = {"ignore": np.nan, "ones": 1.0, "zeros": 0.0}
 
@@ -25,7 +25,9 @@ def chexpert(
 
     `uncertain` gives for each label (or "default") what -1 becomes: ignore (NaN) | ones | zeros. `blank` gives the same
     for an empty cell: ignore | zeros. `classes` maps columns to labels; if it is empty, each label is a column. With
-    `frontal_only` lateral images are left out. Raises `BadInput` for a missing file or column and an unknown value.
+    `frontal_only` lateral images are left out. An `Age` of 0 counts as unknown; `AP/PA` is
+    blank for lateral images, and `LL` or `RL`, which count as unknown, for 17 of train. Raises `BadInput` for a missing
+    file or column of the others, and an unknown value.
     """
     classes = label_mapping.checked_classes(classes, labels)
     values = _values(labels, uncertain=uncertain, blank=blank)
@@ -44,6 +46,7 @@ def chexpert(
         patient=patient,
         split=cells["split"],
         left_out=np.where(left_out, "lateral view", ""),
+        **attributes.columns(sex=cells["Sex"], age=cells["Age"].replace("0", ""), view=cells["AP/PA"]),
         **columns,
     )
 
@@ -51,8 +54,9 @@ def chexpert(
 def _cells(root: Path, *, columns: list[str]) -> pd.DataFrame:
     """Return the rows of both files, frontal and lateral, with checked paths."""
     columns = ["Path", "Frontal/Lateral", *columns]
-    train = csv_table.read(root / "train.csv", columns=columns).assign(split="")
-    valid = csv_table.read(root / "valid.csv", columns=columns).assign(split="test")
+    optional = ["Sex", "Age", "AP/PA"]
+    train = csv_table.read(root / "train.csv", columns=columns, optional=optional).assign(split="")
+    valid = csv_table.read(root / "valid.csv", columns=columns, optional=optional).assign(split="test")
     cells = pd.concat([train, valid], ignore_index=True)
     unknown = ~cells["Frontal/Lateral"].isin(["Frontal", "Lateral"])
     csv_table.refuse(cells, unknown, "Frontal/Lateral", "Frontal or Lateral")

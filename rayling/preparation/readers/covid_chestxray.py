@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rayling.preparation import csv_table
-from rayling.preparation.readers import label_mapping
+from rayling.preparation.readers import attributes, label_mapping
 
 LATERAL = ("l", "lateral")
 SLICES = ("ct", "axial", "coronal", "sagittal")
@@ -24,7 +24,7 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     classes = label_mapping.checked_classes(classes, labels)
     file = Path(root) / "metadata.csv"
     columns = ["patientid", "finding", "view", "filename"]
-    cells = csv_table.read(file, columns=columns, optional=["modality", "folder"])
+    cells = csv_table.read(file, columns=columns, optional=["modality", "folder", "sex", "age"])
     parts = cells["finding"].map(lambda finding: [part.strip() for part in re.split("[/,]", finding)])
     mapped = parts.map(lambda row: [part for part in row if part in classes])
     cells["found"] = mapped.map(lambda row: tuple(row[-1:] if exclusive else row))
@@ -44,6 +44,7 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
         cells["filename"],
         patient=cells["patientid"],
         left_out=cells["left_out"],
+        **attributes.columns(sex=cells["sex"], age=cells["age"], view=cells["view"]),
         **label_mapping.columns(cells["found"], classes=classes, labels=labels),
     )
 

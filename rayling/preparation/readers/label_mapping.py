@@ -60,5 +60,6 @@ def refuse_absent(classes: dict[str, str], found: Collection[str], known: Collec
 
 
 def table(image: Sequence[str], **columns: Sequence[str] | np.ndarray) -> pd.DataFrame:
-    """Return a reader's table (see `sources`); columns that are not given are ""."""
-    return pd.DataFrame({"image": image, "patient": "", "split": "", "left_out": ""} | columns)
+    """Return a reader's table (see `sources`); columns that are not given are blank."""
+    blank = {"patient": "", "split": "", "left_out": "", "sex": "", "age": np.float32(np.nan), "view": ""}
+    return pd.DataFrame({"image": image} | blank | columns)

@@ -7,11 +7,12 @@ import pandas as pd
 from rayling.common.errors import BadInput
 from rayling.images import reading
 from rayling.preparation import csv_table
-from rayling.preparation.readers import label_mapping
+from rayling.preparation.readers import attributes, label_mapping
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 TRAIN_LISTS = ("train_val_list.txt", "train_val_list_NIH.txt")  # of the full set; of copies of it
 TEST_LISTS = ("test_list.txt", "test_list_NIH.txt")
+ATTRIBUTES = ("Patient Age", "Patient Gender", "Patient Sex", "View Position")  # Sex in later copies of the new table
 FINDINGS = {"Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia"}
 FINDINGS |= {"Infiltration", "Mass", "No Finding", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax"}
 
@@ -20,12 +21,12 @@ def nih(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.D
     """Read `root/Data_Entry_2017[_v2020].csv`; images lie anywhere below `root` (`images/`, `images_001/images/`...).
 
     `classes` maps findings to labels; if it is empty, each label is a finding. The official test list is split "test";
-    if there is only a train list, all other images are. Raises `BadInput` for a missing table or column, an
-    unknown finding, one that no image has, and lists that contradict each other or the table.
+    if there is only a train list, all other images are. Sex, age and view are optional. Raises `BadInput` for a missing
+    table or other column, an unknown finding, one that no image has, and lists that contradict each other or the table.
     """
     root, classes = Path(root), label_mapping.checked_classes(classes, labels)
     table = next((root / name for name in TABLES if (root / name).is_file()), root / TABLES[-1])
-    cells = csv_table.read(table, columns=["Image Index", "Finding Labels", "Patient ID"])
+    cells = csv_table.read(table, columns=["Image Index", "Finding Labels", "Patient ID"], optional=ATTRIBUTES)
     names = csv_table.checked_paths(cells, "Image Index")
     for column in ("Finding Labels", "Patient ID"):
         csv_table.refuse(cells, cells[column] == "", column, "a name")
@@ -34,12 +35,14 @@ def nih(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.D
     csv_table.refuse(cells, unknown, "Finding Labels", f"names out of {', '.join(sorted(FINDINGS))}, joined by |")
     present = set().union(*found)
     label_mapping.refuse_absent(classes, present, present, f"{table}: found no image with finding")
+    sex = cells["Patient Gender"].where(cells["Patient Gender"] != "", cells["Patient Sex"])
     # in reverse, so that of two files with one name the first remains
     place = {PurePosixPath(path).name: path for path in reversed(reading.utf8_image_files(root))}
     return label_mapping.table(
         [place.get(name, f"images/{name}") for name in names],
         patient=cells["Patient ID"],
         split=_official(root, names),
+        **attributes.columns(sex=sex, age=cells["Patient Age"], view=cells["View Position"]),
         **label_mapping.columns(found, classes=classes, labels=labels),
     )
 

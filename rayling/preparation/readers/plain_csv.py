@@ -6,31 +6,40 @@ import numpy as np
 import pandas as pd
 
 from rayling.preparation import csv_table
-from rayling.preparation.readers import label_mapping
+from rayling.preparation.readers import attributes, label_mapping
 
-KEYS = ("image", "patient", "split", "source", "label")
+KEYS = ("image", "patient", "split", "source", "label", "sex", "age", "view")
 SPLITS = {"": "", "train": "train", "test": "test"} | dict.fromkeys(["dev", "val", "valid", "validation"], "dev")
 VALUES = {"1": 1.0, "1.0": 1.0, "true": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "": np.nan, "nan": np.nan}
 
 
 def plain_csv(
-    root: str | Path, *, labels: list[str], classes: dict[str, str], file: str, columns: dict[str, str]
+    root: str | Path,
+    *,
+    labels: list[str],
+    classes: dict[str, str],
+    file: str,
+    columns: dict[str, str],
+    path: str = "",
+    all_are: str = "",
 ) -> pd.DataFrame:
-    """Read `root/file`: the column `image` (path below `root`) and, if they exist, `patient`, `split` and `source`.
+    """Read `root/file`: the column `image` (path below `root`) and, if they exist, `patient`, `split`, `source`, `sex`,
+    `age` and `view`.
 
     Either every class is a column of 1, 0 and blank (unknown), or the column `label` names the classes of an image,
-    joined by `|`. `columns` maps any of these five names to that in the file. `classes` maps the file's classes to
-    labels ("" for none of them). An image without a patient counts as one. Raises `BadInput` for a missing column and
-    an unknown value.
+    joined by `|`. `columns` maps any of these names to that in the file. `classes` maps the file's classes to
+    labels ("" for none of them). With `all_are`, every image has that label, and of the others nothing is known. Where
+    the file has the names of images alone, `path` says where they are, with {} for the name. An image without a patient
+    counts as one. Raises `BadInput` for a missing column and an unknown value.
     """
-    path, classes = Path(root) / file, label_mapping.checked_classes(classes, labels)
+    listed, classes = Path(root) / file, {} if all_are else label_mapping.checked_classes(classes, labels)
     name = {key: columns.get(key, key) for key in KEYS}
-    header = csv_table.header(path)
+    header = csv_table.header(listed)
     one_column = header.has(name["label"]) and not all(map(header.has, classes))
     wanted = [name["label"]] if one_column else list(classes)
     required = [name["image"], *(columns[key] for key in columns), *wanted]
-    cells = csv_table.read(path, columns=dict.fromkeys(required), optional=[name[key] for key in KEYS])
-    image = csv_table.checked_paths(cells, name["image"])
+    cells = csv_table.read(listed, columns=dict.fromkeys(required), optional=[name[key] for key in KEYS])
+    image = csv_table.checked_paths(cells, name["image"]).map(lambda found: (path or "{}").replace("{}", found))
     split = cells[name["split"]].str.lower()
     csv_table.refuse(cells, ~split.isin(list(SPLITS)), name["split"], "train, dev, test or blank")
     if one_column:
@@ -38,8 +47,11 @@ def plain_csv(
     else:
         known = {"classes": classes, "labels": labels, "values": lambda _: VALUES}
         found = label_mapping.from_columns(cells, **known, expected="1, 0 or blank (unknown)")
+    if all_are in found:
+        found[all_are][:] = 1
     patient = cells[name["patient"]].where(cells[name["patient"]] != "", image)
-    table = label_mapping.table(image, patient=patient, split=split.map(SPLITS), **found)
+    about = attributes.columns(**{key: cells[name[key]] for key in ("sex", "age", "view")})
+    table = label_mapping.table(image, patient=patient, split=split.map(SPLITS), **about, **found)
     return table.assign(source=cells[name["source"]]) if header.has(name["source"]) else table
 
 
