@@ -257,4 +257,4 @@ def test_the_same_data_gives_the_same_bytes(folder):
         files = ["metrics/prepare.json", "plots/prepare/train.png", *map(str, Path("data").glob("*.*"))]
         files += map(str, Path("data").glob("*/*.h5"))
         written.append({name: Path(name).read_bytes() for name in files})
-    assert len(written[0]) == 11 and written[0] == written[1]
+    assert len(written[0]) == 12 and written[0] == written[1]
