@@ -26,7 +26,8 @@ def anchors(page) -> set[str]:
 def test_every_link_to_this_repository_leads_somewhere(page):
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     assert not re.search(r"@[A-Z]+@", text)  # a figure that was to be filled in
-    for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", text):
+    # [text](target), and [name]: target at the start of a line
+    for link in re.findall(r"(?:\]\(|^\[\w+\]: )(?!https?:|mailto:)([^)\s]+)", text, re.MULTILINE):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link

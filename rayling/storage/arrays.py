@@ -113,6 +113,15 @@ class Writer(io.FileIO):
             os.fsync(self.fileno())
 
 
+def fill(path: str | Path, name: str, blocks: Iterable[np.ndarray]) -> None:
+    """Write the `blocks`, (n, ...) each, one after another as the rows of the dataset `name`."""
+    first = 0
+    with Writer(path, [name]) as writer:
+        for block in blocks:
+            writer.put(name, first, block)
+            first += len(block)
+
+
 @contextmanager
 def open_checked(path: str | Path, *, version: int, expected: str) -> Iterator[h5py.File]:
     """The HDF5 file at `path`, to read. Raises BadInput if there is none, or if its `format` is not `version`."""

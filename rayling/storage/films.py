@@ -8,7 +8,7 @@ import numpy as np
 
 from rayling.common.errors import BadInput
 from rayling.storage import arrays
-from rayling.storage.arrays import Writer, allocate, dataset, map_array, read_array, read_attribute
+from rayling.storage.arrays import allocate, dataset, map_array, read_array, read_attribute
 
 FORMAT = 1
 COLUMNS = ("image_id", "patient_id", "source")
@@ -43,11 +43,7 @@ def create(
 
 def fill(path: str | Path, size: int, blocks: Iterable[np.ndarray]) -> None:
     """Write the pixels of one size, (n, size, size) uint8 a block, in the order of the file."""
-    first, images = 0, f"images{size}"
-    with Writer(path, [images]) as writer:
-        for block in blocks:
-            writer.put(images, first, block)
-            first += len(block)
+    arrays.fill(path, f"images{size}", blocks)
 
 
 def read(path: str | Path) -> Films:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rayling.common.errors import BadInput
 from rayling.storage import arrays
-from rayling.storage.arrays import Writer, allocate, dataset, map_array, read_array, read_attribute
+from rayling.storage.arrays import allocate, dataset, map_array, read_array, read_attribute
 
 FORMAT = 4  # since 4 there are sex, age and view
 PIXELS_FORMAT = 1  # of data/pixels/<network>.h5
@@ -103,11 +103,7 @@ def create_no_pixels(path: str | Path) -> None:
 
 def fill(path: str | Path, split: str, blocks: Iterable[np.ndarray]) -> None:
     """Write the images of one split of either file, (n, H, H) uint8 a block, in the order of its `image_id`."""
-    first, images = 0, f"{split}/images"
-    with Writer(path, [images]) as writer:
-        for block in blocks:
-            writer.put(images, first, block)
-            first += len(block)
+    arrays.fill(path, f"{split}/images", blocks)
 
 
 def moments(blocks: Iterable[np.ndarray]) -> tuple[float, float]:

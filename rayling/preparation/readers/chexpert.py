@@ -25,9 +25,9 @@ def chexpert(
 
     `uncertain` gives for each label (or "default") what -1 becomes: ignore (NaN) | ones | zeros. `blank` gives the same
     for an empty cell: ignore | zeros. `classes` maps columns to labels; if it is empty, each label is a column. With
-    `frontal_only` lateral images are left out. An `Age` of 0 counts as unknown; `AP/PA` is
-    blank for lateral images, and `LL` or `RL`, which count as unknown, for 17 of train. Raises `BadInput` for a missing
-    file or column of the others, and an unknown value.
+    `frontal_only` lateral images are left out. An `Age` of 0 counts as unknown; `AP/PA` is blank for lateral images,
+    and `LL` or `RL`, which count as unknown, for 17 of train. Raises `BadInput` for a missing file or column of the
+    others, and an unknown value.
     """
     classes = label_mapping.checked_classes(classes, labels)
     values = _values(labels, uncertain=uncertain, blank=blank)
