@@ -10,7 +10,12 @@ run: setup
 
 setup: $(BIN)/.installed
 
+# old syntax, so that any Python can say that it is too old
+TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11) and "Python %d.%d found, expected 3.11 or later: make PYTHON=python3.11" % sys.version_info[:2])
+
 $(BIN)/.installed: requirements.txt requirements-pretrained.txt
+	@command -v "$(PYTHON)" > /dev/null || { echo "Python was not found, expected 3.11 or later: make PYTHON=python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(TOO_OLD)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-pretrained.txt
 	touch $@

@@ -33,6 +33,7 @@ TARGET = "export@student"  # and what it depends on: a student of the teacher ne
 def main() -> None:
     """Run the experiments of the grid that do not exist yet."""
     content, options = params.read_all(), arguments()
+    refuse_detached()
     refuse_unfinished()
     grid = grid_of(options.set, content)
     study, seeds = content["study"], options.student_seed
@@ -140,6 +141,21 @@ def name_of(study: str, learn_from: str, seed: int, settings: dict[str, object])
         short = key.removeprefix(f"studies.{study}.")
         parts.append(f"T{value}" if key == "temperature" else f"{short}={value}")
     return re.sub(r"[^\w.=-]+", "_", "-".join(parts)).strip("_.")
+
+
+def refuse_detached() -> None:
+    """Raise BadInput if git has no current branch because a `dvc exp run` was killed.
+
+    DVC detaches HEAD while it runs an experiment in the workspace, and SIGTERM leaves it so (dvc #10655). What is
+    committed then belongs to no branch.
+    """
+    detached = subprocess.run(["git", "symbolic-ref", "--quiet", "HEAD"], capture_output=True).returncode
+    by_dvc = subprocess.run(
+        ["git", "rev-parse", "--quiet", "--verify", "refs/exps/exec/EXEC_HEAD"], capture_output=True
+    )
+    if detached and not by_dvc.returncode:
+        way_out = "`git switch` to yours, then `git restore params.yaml`"
+        raise BadInput(f"git: found a detached HEAD, as a killed `dvc exp run` leaves it, expected a branch: {way_out}")
 
 
 def refuse_unfinished() -> None:

@@ -91,3 +91,21 @@ def test_a_key_of_the_study_needs_no_path():
     wanted = {"data.sources.0.uncertain.default": ["ones", "zeros"], "features.levels": ["[0, 1, 2]"]}
     grid = sweep.grid_of([[key, *values] for key, values in wanted.items()], PARAMS)
     assert grid == {f"studies.phantom.{key}": values for key, values in wanted.items()}
+
+
+def test_a_head_that_a_killed_experiment_left_detached_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def git(*arguments):
+        me = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *me, *arguments], check=True, capture_output=True)
+
+    git("init", "-b", "main")
+    git("commit", "--allow-empty", "-m", "one")
+    git("update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")  # as `dvc exp run` does before it detaches HEAD
+    sweep.refuse_detached()
+    git("checkout", "--detach")
+    with pytest.raises(BadInput, match=r"detached HEAD.*`git switch`"):
+        sweep.refuse_detached()
+    git("update-ref", "-d", "refs/exps/exec/EXEC_HEAD")
+    sweep.refuse_detached()  # a tag that somebody checked out
