@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rayling.common.atomic import atomic_folder, write_json
 from rayling.config import params
-from rayling.evaluation import calibration, figures, groups, metrics, results
+from rayling.evaluation import calibration, decision_curve, figures, groups, metrics, operating_point, results
 from rayling.evaluation.scores import all_scores, macro_scores
 from rayling.networks import weights
 from rayling.runtime import hardware, inference
@@ -28,7 +28,7 @@ SEED = 0  # of the bootstrap: every network is judged on the same resamples
 
 def main(name: str) -> None:
     """Run the network over dev and test, choose on dev, score on test."""
-    p = params.read("class_mix")
+    p = params.read("class_mix", "operating_point")
     device, pixels = hardware.start(SEED), f"data/pixels/{name}.h5"
     dev, test = (Batches("data/prepared.h5", split, device=device, pixels=pixels) for split in ("dev", "test"))
     network, header = weights.load(f"data/models/{name}.safetensors", split=test.split)
@@ -36,7 +36,8 @@ def main(name: str) -> None:
     dev_logits, test_logits = (inference.logits(network, split, title=name) for split in (dev, test))
 
     of_dev = (header.labels, dev.split.labels, dev_logits)
-    chosen = calibration.choose(*of_dev, exclusive=header.exclusive, class_mix=p.class_mix)
+    wanted = {"class_mix": p.class_mix, "operating_point": p.operating_point.chosen}
+    chosen = calibration.choose(*of_dev, exclusive=header.exclusive, **wanted)
     chosen.write(f"data/models/{name}.calibration.json")
     on_dev, on_test = (chosen.probabilities(logits) for logits in (dev_logits, test_logits))
 
@@ -52,9 +53,13 @@ def main(name: str) -> None:
         seed=SEED,
     )
     scores_on_dev = macro_scores(labels=dev.split.labels, probabilities=on_dev, thresholds=chosen.thresholds)
-    # apart from metrics/, as `dvc metrics diff` would have three hundred more lines
-    in_groups = groups.group_scores(test.split, on_test, chosen.thresholds, seed=SEED)
-    write_json(f"data/evaluation/{name}.json", {"decision": scores.pop("decision"), "groups": in_groups})
+    details = {
+        "decision": scores.pop("decision"),
+        "operating_points": operating_point.all_points(test.split, on_test, chosen, seed=SEED),
+        "groups": groups.group_scores(test.split, on_test, chosen.thresholds, seed=SEED),
+    }
+    # apart from metrics/, as `dvc metrics diff` would have a thousand more lines
+    write_json(f"data/evaluation/{name}.json", details)
     write_json(f"metrics/{name}.json", scores | {"dev": scores_on_dev} | cost(network, header.size))
     results.write_predictions(f"data/predictions/{name}.csv", test.split, on_test)
 
@@ -64,6 +69,7 @@ def main(name: str) -> None:
         figures.roc(folder / "roc.png", **of_test, title=title)
         figures.precision_recall(folder / "precision_recall.png", **of_test, title=title)
         figures.calibration(folder / "calibration.png", **of_test, uncalibrated=uncalibrated, title=title)
+        decision_curve.draw(folder / "decision_curve.png", **of_test, title=title)
         matrix(folder / f"{matrix.__name__}.png", **of_decisions, title=title)
 
 

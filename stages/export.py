@@ -39,10 +39,19 @@ def main(name: str) -> None:
 
 
 def decisions_of(calibration: Calibration) -> dict:
-    """What the file says of decisions: of exclusive labels the most probable one is the answer, without a threshold."""
+    """What the file says of decisions: the thresholds, and those of every operating point.
+
+    Of exclusive labels the most probable one is the answer, without a threshold.
+    """
     labels, exclusive = calibration.labels, calibration.exclusive
     thresholds = [None] * len(labels) if exclusive else calibration.thresholds.tolist()
-    return {"exclusive": exclusive, "threshold": dict(zip(labels, thresholds, strict=True))}
+    points = {name: dict(zip(labels, at.tolist(), strict=True)) for name, at in calibration.operating_points.items()}
+    return {
+        "exclusive": exclusive,
+        "threshold": dict(zip(labels, thresholds, strict=True)),
+        "operating_point": calibration.operating_point,
+        "operating_points": points,
+    }
 
 
 def scores_of(name: str, calibration: Calibration) -> dict:

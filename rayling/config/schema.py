@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rayling.config.networks import Assistant, Student, Teacher, Weights
+from rayling.config.operating_point import OperatingPoint
 from rayling.config.section import Count, Pixels, Section, Seed, Share
 from rayling.config.sources import COLUMNS, Below, Source, labels_named
 
@@ -107,6 +108,7 @@ class Study(Section):
     features: Features
     hard_loss: Literal["bce", "cross_entropy"]
     class_mix: Literal["dev", "train"]
+    operating_point: OperatingPoint
     softening: Literal["sigmoid", "softmax"]
     teacher: Teacher
     assistant: Assistant
@@ -128,6 +130,7 @@ class Study(Section):
             raise ValueError(f"softening: found softmax and images without labels, expected sigmoid: {UNTAUGHT}")
         for name, network in {"assistant": self.assistant, "student": self.student}.items():
             self._check_weights(name, network.weights)
+        self.operating_point.check(self.data.labels, exclusive=self.data.exclusive)
         self._check_external()
         return self
 

@@ -10,31 +10,39 @@ unknown. With the class mix `train` only the scale is fitted, which changes no d
 one of the network itself, and it assumes the mix of its training epochs (`balance`).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from rayling.evaluation import metrics, results
+from rayling.evaluation import results, thresholds
 from rayling.evaluation.auroc import by_label, has_both
 from rayling.evaluation.results import Calibration
 
+MAX_F1 = {"f1": "max"}
 IDENTITY = (1.0, 0.0)  # leaves the logit as it is
 
 
 def choose(
-    names: list[str], labels: np.ndarray, logits: np.ndarray, *, exclusive: bool, class_mix: str = "dev"
+    names: list[str],
+    labels: np.ndarray,
+    logits: np.ndarray,
+    *,
+    exclusive: bool,
+    class_mix: str = "dev",
+    operating_point: Mapping | str = MAX_F1,
 ) -> Calibration:
     """The calibration and the thresholds of the K `names`, from labels and logits (N, K) of dev.
 
-    `class_mix` is `dev` or `train`, for exclusive classes alone.
+    `class_mix` is `dev` or `train`, for exclusive classes alone; the `operating_point` is for the others.
     """
     if exclusive:
         return Calibration(names, fit_exclusive(labels, logits, shifts=class_mix == "dev"), None, exclusive=True)
     platt = fit(labels, logits)
-    thresholds = metrics.thresholds(labels, results.calibrated(logits, platt))
-    thresholds = np.floor(thresholds * 1e6) / 1e6  # as reports write them: a reader of those must decide the same
-    return Calibration(names, platt, thresholds)
+    name, points = thresholds.choose(operating_point, names, labels, results.calibrated(logits, platt))
+    return Calibration(names, platt, points[name], operating_point=name, operating_points=points)
 
 
 def fit(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:

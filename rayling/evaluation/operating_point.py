@@ -7,6 +7,8 @@ resamples. `labels` is (N, K) of 1, 0 or NaN (unknown, ignored), `decided` are t
 import numpy as np
 
 from rayling.evaluation import bootstrap
+from rayling.evaluation.results import Calibration
+from rayling.storage.prepared import Split
 
 RATES = {  # of which cells of the table each is the share: of the first in both
     "sensitivity": ("tp", "fn"),
@@ -14,6 +16,17 @@ RATES = {  # of which cells of the table each is the share: of the first in both
     "ppv": ("tp", "fp"),
     "npv": ("tn", "fn"),
 }
+
+
+def all_points(split: Split, probabilities: np.ndarray, calibration: Calibration, *, seed: int) -> dict[str, dict]:
+    """The `operating_points` of each label, by the name of every operating point that was chosen on dev.
+
+    `probabilities` (N, K) are calibrated. Empty for classes that exclude one another, which have no thresholds.
+    """
+    weights = bootstrap.patient_weights(split.group, seed=seed, resamples=500)
+    about = {"names": split.names, "labels": split.labels, "groups": split.group, "weights": weights}
+    points = calibration.operating_points.items()
+    return {name: operating_points(decided=probabilities >= at, **about) for name, at in points}
 
 
 def operating_points(

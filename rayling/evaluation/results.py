@@ -5,7 +5,7 @@ N images, K labels.
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from rayling.storage.prepared import Split
 class Calibration:
     """Of each label the scale and shift of its logit and the decision threshold, all chosen on dev.
 
+    The thresholds are those of one `operating_point`; `operating_points` has this one and others by their names.
     Classes that are `exclusive` have no thresholds: the most probable one is the answer.
     """
 
@@ -28,6 +29,8 @@ class Calibration:
     platt: np.ndarray  # (K, 2) of [scale, shift], scale above 0
     thresholds: np.ndarray | None  # (K,) of calibrated probabilities, 0..1
     exclusive: bool = False
+    operating_point: str | None = None
+    operating_points: dict[str, np.ndarray] = field(default_factory=dict)  # (K,) each
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """The calibrated probabilities (N, K) in 0..1 of logits (N, K)."""
@@ -42,7 +45,9 @@ class Calibration:
         thresholds = [None] * len(self.labels) if self.thresholds is None else self.thresholds.tolist()
         rows = zip(self.labels, self.platt.tolist(), thresholds, strict=True)
         labels = {label: {"scale": scale, "shift": shift, "threshold": at} for label, (scale, shift), at in rows}
+        points = {name: at.tolist() for name, at in self.operating_points.items()}
         content = {"exclusive": self.exclusive, "labels": labels}
+        content |= {"operating_point": self.operating_point, "operating_points": points}
         with atomic(path) as partial:
             partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -55,12 +60,17 @@ class Calibration:
             rows = [[float(found[label][key]) for key in ("scale", "shift")] for label in labels]
             thresholds = [found[label]["threshold"] for label in labels]
             thresholds = thresholds if exclusive else [float(at) for at in thresholds]
+            point, points = content["operating_point"], dict(content["operating_points"])
+            points = {name: [float(at) for at in each] for name, each in points.items()}
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise BadInput(f"{path}: no calibration: {error}; expected what `evaluate` writes") from None
         if list(found) != labels or not all(map(_is_scaling, rows)) or not _are_thresholds(thresholds, exclusive):
             expected = "a scale above 0 and a shift, and a threshold unless classes are exclusive,"
             raise BadInput(f"{path}: found {content}, expected {expected} for {labels}")
-        return cls(labels, np.array(rows), None if exclusive else np.array(thresholds), exclusive)
+        if not exclusive and not _are_points(point, points, thresholds):
+            raise BadInput(f"{path}: found operating points {points}, expected {point!r} with the labels' thresholds")
+        points = {name: np.array(at) for name, at in points.items()}
+        return cls(labels, np.array(rows), None if exclusive else np.array(thresholds), exclusive, point, points)
 
 
 def calibrated(logits: np.ndarray, platt: np.ndarray, *, exclusive: bool = False) -> np.ndarray:
@@ -99,6 +109,11 @@ def _are_thresholds(found: list, exclusive: bool) -> bool:
     if exclusive is True:
         return found == [None] * len(found)
     return exclusive is False and all(0 <= at <= 1 for at in found)
+
+
+def _are_points(chosen: str | None, points: dict[str, list[float]], thresholds: list[float]) -> bool:
+    valid = all(len(each) == len(thresholds) and _are_thresholds(each, exclusive=False) for each in points.values())
+    return valid and (points.get(chosen) == thresholds if points else chosen is None)
 
 
 def write_predictions(path: str | Path, split: Split, probabilities: np.ndarray) -> None:

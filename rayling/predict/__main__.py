@@ -46,7 +46,7 @@ def predict(options: argparse.Namespace) -> int:
 
     Raises BadInput if a model cannot be used or no image was named, OSError if an output cannot be written.
     """
-    model = OnnxModel(options.model)
+    model = OnnxModel(options.model, operating_point=options.operating_point)
     models, paths = models_to_explain(options.model, model, options.beside), list_images(options.images)
     if options.explain and isinstance(answer_or_error(model, paths[0]), Answer):
         # drawn before the answer is printed: the reader of the output may close it at any line
@@ -139,6 +139,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     group = parser.add_mutually_exclusive_group()
     for name, what in {"json": "print one JSON object for each image", "csv": "print one line for each image"}.items():
         group.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="table", help=what)
+    parser.add_argument(
+        "--operating-point", metavar="NAME", help="decide by the thresholds of this point of the file: sensitivity=0.95"
+    )
     parser.add_argument("--explain", metavar="OUT.PNG", help="draw occlusion maps of the findings in the one image")
     parser.add_argument(
         "--beside", metavar="MODEL", action="append", default=[], help="with --explain: draw another model's maps too"

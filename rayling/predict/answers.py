@@ -52,12 +52,19 @@ def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
     return reading.square(image, size=model.size, keep_aspect=model.facts["keep_aspect"])
 
 
+def thresholds_of(model: OnnxModel) -> dict[str, float | None]:
+    """The threshold of each label; None for exclusive labels."""
+    found = [None] * len(model.labels) if model.exclusive else model.thresholds.tolist()
+    return dict(zip(model.labels, found, strict=True))
+
+
 class Table:
     """A block of lines for each image: each label, its probability, and the decision."""
 
     def __init__(self, model: OnnxModel, out: TextIO) -> None:
         self.model, self.out = model, out
         self.width = max(map(len, model.labels))
+        self.thresholds = thresholds_of(model)
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the block of one image."""
@@ -71,10 +78,12 @@ class Table:
     def _decision(self, label: str, present: bool) -> str:
         if self.model.exclusive:
             return "MOST PROBABLE" if present else ""
-        return f"{'PRESENT' if present else 'absent '}  (from {self.model.facts['threshold'][label]:.1%})"
+        return f"{'PRESENT' if present else 'absent '}  (from {self.thresholds[label]:.1%})"
 
     def end(self) -> None:
-        """Print the notice."""
+        """Print the operating point, if it has a name, and the notice."""
+        if self.model.operating_point:
+            print(f"Operating point: {self.model.operating_point}.", file=self.out)
         print(self.model.facts["notice"], file=self.out)
 
 
@@ -86,7 +95,7 @@ class Json:
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the line of one image."""
-        thresholds = self.model.facts["threshold"]  # null for exclusive labels
+        thresholds = thresholds_of(self.model)  # null for exclusive labels
         rows = zip(self.model.labels, answer.probabilities, answer.present, strict=True)
         findings = {
             label: {
@@ -101,6 +110,7 @@ class Json:
             "findings": findings,
             "out_of_distribution": answer.distance,
             "in_distribution": answer.in_distribution,
+            "operating_point": self.model.operating_point,
             "notice": self.model.facts["notice"],
         }
         print(json.dumps(line), file=self.out)

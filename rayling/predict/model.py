@@ -14,7 +14,8 @@ from rayling.common.errors import BadInput
 
 INPUTS, OUTPUTS = ["pixels"], ["probabilities", "out_of_distribution"]
 TYPES = {"pixels": "tensor(uint8)", "probabilities": "tensor(float)", "out_of_distribution": "tensor(float)"}
-BEFORE_EXCLUSIVE = {"exclusive": False}  # what is true of older files, which do not say it
+# what is true of older files, which do not say it
+OLDER = {"exclusive": False, "operating_point": None, "operating_points": {}}
 BLOCK = 64  # images in one run
 MAX_SIZE = 8192  # pixels a side, as in config/schema.py: a file may not make us allocate any amount of memory
 
@@ -23,21 +24,31 @@ class OnnxModel:
     """One file that the stages `export` or `quantise` wrote.
 
     `facts` is its metadata; `labels` (K names), `size` (H), `exclusive` and `thresholds` stand in it too. Of exclusive
-    labels an image has one; these have no thresholds (None), others have (K,).
+    labels an image has one; these have no thresholds (None), others have (K,), those of the `operating_point` (None in
+    older files, which have one without a name).
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 1) -> None:
-        """Load the file, to run on `threads` threads (0: all cores).
+    def __init__(self, path: str | Path, *, threads: int = 1, operating_point: str | None = None) -> None:
+        """Load the file, to run on `threads` threads (0: all cores), and decide by one of its operating points.
 
-        Raises BadInput if it is not a model of this project.
+        Without `operating_point` by the one that the study chose. Raises BadInput if the file is not a model of this
+        project, or has no such operating point.
         """
         self.path = path
         self.session, self.facts = _load(path, threads)
         _check_interface(path, self.session)
         _check_facts(path, self.facts, self.session)
         self.labels, self.size, self.exclusive = (self.facts[key] for key in ("labels", "size", "exclusive"))
-        thresholds = [self.facts["threshold"][label] for label in self.labels]
-        self.thresholds = None if self.exclusive else np.array(thresholds)
+        self.operating_point = operating_point or self.facts["operating_point"]
+        thresholds = self._thresholds_of(operating_point) if operating_point else self.facts["threshold"]
+        self.thresholds = None if self.exclusive else np.array([thresholds[label] for label in self.labels])
+
+    def _thresholds_of(self, operating_point: str) -> dict[str, float]:
+        points = self.facts["operating_points"]
+        if operating_point not in points:
+            expected = f"expected one of {', '.join(points)}" if points else "expected none: the file has no other"
+            raise BadInput(f"{self.path}: found no operating point {operating_point!r}, {expected}")
+        return points[operating_point]
 
     def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (B, H, H) -> calibrated probabilities (B, K) and distances from the training images (B,).
@@ -77,7 +88,7 @@ def _load(path: str | Path, threads: int) -> tuple[onnxruntime.InferenceSession,
         content = Path(path).read_bytes()  # loaded from memory, a model cannot refer to other files
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
-        return session, BEFORE_EXCLUSIVE | {key: json.loads(text) for key, text in metadata.items()}
+        return session, OLDER | {key: json.loads(text) for key, text in metadata.items()}
     except Exception as error:  # onnxruntime raises a dozen kinds without a common base class
         raise _not_exported(path, getattr(error, "strerror", None) or error) from error
 
@@ -106,6 +117,10 @@ def _check_facts(path: str | Path, facts: dict, session: onnxruntime.InferenceSe
     require("threshold", isinstance(thresholds, dict) and set(thresholds) == set(labels))
     require("exclusive", isinstance(exclusive, bool) and (len(labels) > 1 or not exclusive))
     require("threshold", all(map(_is_none if exclusive else _is_share, thresholds.values())))
+    points = facts["operating_points"]
+    require("operating_points", isinstance(points, dict) and all(map(_is_text, points)))
+    require("operating_points", all(_are_shares(each, labels) for each in points.values()))
+    require("operating_point", facts["operating_point"] in (points or (None,)))
     require("mean", _is_share(facts.get("mean")))
     require("keep_aspect", isinstance(facts.get("keep_aspect"), bool))
     require("notice", _is_text(facts.get("notice")))
@@ -113,6 +128,10 @@ def _check_facts(path: str | Path, facts: dict, session: onnxruntime.InferenceSe
 
 def _shapes(session: onnxruntime.InferenceSession) -> dict[str, list]:
     return {node.name: node.shape for node in session.get_inputs() + session.get_outputs()}
+
+
+def _are_shares(found: object, labels: list[str]) -> bool:
+    return isinstance(found, dict) and set(found) == set(labels) and all(map(_is_share, found.values()))
 
 
 def _is_text(value: object) -> bool:

@@ -57,7 +57,7 @@ def test_no_default_of_the_schema_stands_for_a_value():
     fields = [field for section in blocks(schema.Section) for field in section.model_fields.values()]
     defaults = [field.get_default(call_default_factory=True) for field in fields]
     assert len(fields) > 70 and {} in defaults
-    assert all(default is PydanticUndefined or default in ({}, "", False) for default in defaults)
+    assert all(default is PydanticUndefined or default in ({}, "", False, None) for default in defaults)
 
 
 def test_what_dvc_writes_with_set_param_keeps_the_file_and_its_comments(tmp_path):

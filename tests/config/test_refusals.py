@@ -5,6 +5,7 @@ import pytest
 from rayling.config import params
 from tests.config.edits import REMOVE, STUDIES, TEXT, edited, edited_at, refusal
 
+PHANTOM = "studies.phantom"
 SOURCES = "studies.phantom.data.sources"
 
 
@@ -97,6 +98,29 @@ SOURCES = "studies.phantom.data.sources"
             "studies.covid.features.levels: found [4, 3, 2], expected three in",
         ),
         ("phantom.patients", 64541, "phantom.patients: found 64541"),
+        (f"{PHANTOM}.operating_point", {}, f"{PHANTOM}.operating_point: found none, expected one of f1, sens"),
+        (
+            f"{PHANTOM}.operating_point",
+            {"f1": "max", "sensitivity": 0.9},
+            f"{PHANTOM}.operating_point: found f1, sensitivity, expected one of",
+        ),
+        (f"{PHANTOM}.operating_point", {"sensitivity": 95}, f"{PHANTOM}.operating_point.sensitivity: found 95"),
+        (f"{PHANTOM}.operating_point", {"sensitivty": 0.9}, f"{PHANTOM}.operating_point.sensitivty: unknown key, did"),
+        (
+            f"{PHANTOM}.operating_point",
+            {"thresholds": {"Edema": 0.5}},
+            f"{PHANTOM}: operating_point: found thresholds of Edema, expected of each label: Cardiomegaly, Lung Lesion",
+        ),
+        (
+            f"{PHANTOM}.operating_point",
+            {"answer": "most_probable"},
+            f"{PHANTOM}: operating_point: found {{'answer': 'most_probable'}}, expected one of f1",
+        ),
+        (
+            "studies.covid.operating_point",
+            {"f1": "max"},
+            "studies.covid: operating_point: found {'f1': 'max'}, expected answer: most_probable",
+        ),
         ("seed", 2**63, "seed: found 9223372036854775808"),
         ("studies.covid.lesson", "all_views", "studies.covid.lesson: found 'all_views'"),
         ("studies.covid.student.head", 0, "studies.covid.student.head: found 0"),

@@ -88,4 +88,4 @@ def test_a_network_is_scored_by_the_most_probable_class_on_its_own_pixels(study,
     assert groups["sex"]["scores"]["female"]["auroc"] == pytest.approx(expected, abs=1e-6)
     assert found["constant"]["accuracy"] == pytest.approx((truth == 0).mean(), abs=1e-6)
     pictures = {path.name for path in Path(f"plots/evaluation/{name}").iterdir()}
-    assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "confusion.png"}
+    assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "confusion.png", "decision_curve.png"}

@@ -1,12 +1,15 @@
 """The 2x2 table and its rates, against scikit-learn and a loop over resamples."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import class_likelihood_ratios, confusion_matrix, precision_score, recall_score
 
 from rayling.evaluation import bootstrap
-from rayling.evaluation.operating_point import RATES, operating_points
+from rayling.evaluation.operating_point import RATES, all_points, operating_points
+from rayling.evaluation.results import Calibration
 from tests.evaluation.drawn import NAMES, scores_of, split
 
 
@@ -87,3 +90,16 @@ def test_exclusive_classes_are_decided_by_the_most_probable_one(rng):
     for place, name in enumerate(NAMES):
         assert found[name]["tp"] == ((answers == place) & (truth == place)).sum()
         assert found[name]["tp"] + found[name]["fp"] == (answers == place).sum()
+
+
+def test_each_operating_point_has_the_table_of_its_thresholds(rng):
+    labels, probabilities = split(rng)
+    points = {"low": np.full(4, 0.2), "high": np.array([0.5, 0.6, 0.7, 0.8])}
+    data = SimpleNamespace(names=NAMES, labels=labels, group=np.arange(300))
+    calibration = Calibration(NAMES, np.ones((4, 2)), points["low"], False, "low", points)
+    found = all_points(data, probabilities, calibration, seed=0)
+    assert list(found) == ["low", "high"]
+    for name, at in points.items():
+        for k, label in enumerate(NAMES):
+            assert found[name][label]["tp"] == (labels[:, k] * (probabilities[:, k] >= at[k])).sum()
+    assert all_points(data, probabilities, Calibration(NAMES, np.ones((4, 2)), None, exclusive=True), seed=0) == {}

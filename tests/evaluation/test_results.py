@@ -107,12 +107,19 @@ WRONG = [
 ]
 
 
+NO_POINTS = {"operating_point": None, "operating_points": {}}
+
+
+def content_of(labels, exclusive=False, points=NO_POINTS):
+    return json.dumps({"exclusive": exclusive, "labels": labels} | points)
+
+
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: str(wrong)[:30])
 def test_a_calibration_with_a_wrong_number_is_refused(path, wrong):
     content = dict.fromkeys(LABELS, SOUND)
-    path.write_text(json.dumps({"exclusive": False, "labels": content}))
+    path.write_text(content_of(content))
     Calibration.read(path, LABELS)  # it is the number alone that is refused
-    path.write_text(json.dumps({"exclusive": False, "labels": content | {"Edema": SOUND | wrong}}))
+    path.write_text(content_of(content | {"Edema": SOUND | wrong}))
     with pytest.raises(BadInput, match=r"student\.calibration\.json: ") as caught:
         Calibration.read(path, LABELS)
     assert "\n" not in str(caught.value)
@@ -120,7 +127,29 @@ def test_a_calibration_with_a_wrong_number_is_refused(path, wrong):
 
 @pytest.mark.parametrize("exclusive", [None, 1, "yes", [], True])
 def test_thresholds_and_whether_classes_are_exclusive_must_agree(path, exclusive):
-    path.write_text(json.dumps({"exclusive": exclusive, "labels": dict.fromkeys(LABELS, SOUND)}))
+    path.write_text(content_of(dict.fromkeys(LABELS, SOUND), exclusive))
+    with pytest.raises(BadInput, match=r"student\.calibration\.json: "):
+        Calibration.read(path, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("point", "points"),
+    [
+        ("f1=max", {}),
+        (None, {"f1=max": [0.5, 0.5]}),
+        ("f1=max", {"f1=max": [0.5, 0.4]}),  # those of the labels are 0.5
+        ("f1=max", {"f1=max": [0.5]}),
+        ("f1=max", {"f1=max": [0.5, 0.5], "sensitivity=0.95": [0.5, 1.5]}),
+        ("f1=max", [0.5, 0.5]),
+    ],
+)
+def test_operating_points_that_do_not_suit_the_thresholds_are_refused(path, point, points):
+    good = {"operating_point": "f1=max", "operating_points": {"f1=max": [0.5, 0.5], "sensitivity=0.95": [0.1, 0.2]}}
+    path.write_text(content_of(dict.fromkeys(LABELS, SOUND), points=good))
+    found = Calibration.read(path, LABELS)
+    assert found.operating_point == "f1=max" and found.operating_points["sensitivity=0.95"].tolist() == [0.1, 0.2]
+    wrong = {"operating_point": point, "operating_points": points}
+    path.write_text(content_of(dict.fromkeys(LABELS, SOUND), points=wrong))
     with pytest.raises(BadInput, match=r"student\.calibration\.json: "):
         Calibration.read(path, LABELS)
 

@@ -12,7 +12,9 @@ SIZE = 32
 LABELS = ["left", "top"]
 CALIBRATION = Calibration(LABELS, np.array([[1.5, -0.3], [0.7, 0.2]]), np.array([0.4, 0.6]))
 ENSEMBLE = ["resnet10t", "mobilenetv3_small_050"]
-FACTS = {"keep_aspect": False, "threshold": {"left": 0.4, "top": 0.6}, "notice": NOTICE}
+POINTS = {"f1=max": {"left": 0.4, "top": 0.6}, "sensitivity=0.95": {"left": 0.1, "top": 0.3}}
+FACTS = {"keep_aspect": False, "threshold": POINTS["f1=max"], "notice": NOTICE}
+FACTS |= {"operating_point": "f1=max", "operating_points": POINTS}
 
 
 def build(backbones=(), size=SIZE, *, labels=LABELS, exclusive=False, head=1):

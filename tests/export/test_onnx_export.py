@@ -50,6 +50,38 @@ def test_a_file_without_a_fact_is_refused(exported, tmp_path, key):
             OnnxModel(tmp_path / "less.onnx")
 
 
+def test_it_decides_by_the_operating_point_that_is_asked_for(exported):
+    asked = OnnxModel(exported.path, operating_point="sensitivity=0.95")
+    assert OnnxModel(exported.path).operating_point == "f1=max" and asked.operating_point == "sensitivity=0.95"
+    assert asked.decide(np.array([[0.1, 0.29], [0.09, 0.3]])).tolist() == [[True, False], [False, True]]
+    with pytest.raises(BadInput, match=r"no operating point 'f2', expected one of f1=max, sensitivity=0\.95$"):
+        OnnxModel(exported.path, operating_point="f2")
+
+
+def test_a_file_without_operating_points_has_one_without_a_name(exported, tmp_path):
+    facts = {name: fact for name, fact in OnnxModel(exported.path).facts.items() if "operating" not in name}
+    onnx_export.save(tmp_path / "older.onnx", onnx.load(exported.path), facts)
+    older = OnnxModel(tmp_path / "older.onnx")
+    assert older.operating_point is None and older.thresholds.tolist() == [0.4, 0.6]
+    with pytest.raises(BadInput, match="expected none: the file has no other"):
+        OnnxModel(tmp_path / "older.onnx", operating_point="f1=max")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"operating_points": {"f1=max": {"left": 0.4}}},
+        {"operating_points": {"f1=max": {"left": 0.4, "top": 6}}},
+        {"operating_points": []},
+        {"operating_point": "sensitivity=0.5"},
+    ],
+)
+def test_operating_points_that_do_not_suit_the_labels_are_refused(exported, tmp_path, wrong):
+    onnx_export.save(tmp_path / "wrong.onnx", onnx.load(exported.path), OnnxModel(exported.path).facts | wrong)
+    with pytest.raises(BadInput, match="its metadata has operating_point"):
+        OnnxModel(tmp_path / "wrong.onnx")
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x08"])
 def test_a_file_that_is_not_a_model_is_refused_in_one_line(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)

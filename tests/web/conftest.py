@@ -52,6 +52,9 @@ def write_network(path, *, size, keep_aspect, exclusive):
     header = Header(network="student", backbones=[], size=size, labels=LABELS, mean=0.48, std=0.21, **about)
     threshold = dict(zip(LABELS, thresholds, strict=True))
     facts = asdict(header) | {"keep_aspect": keep_aspect, "threshold": threshold, "notice": NOTICE}
+    if not exclusive:
+        points = {"f1=max": threshold, "sensitivity=0.95": dict.fromkeys(LABELS, 0.01)}
+        facts |= {"operating_point": "f1=max", "operating_points": points}
     out_of_distribution = OutOfDistribution(size).fit(images[:200], images[200:])
     exported = onnx_export.ExportedNetwork(student, header, calibration, out_of_distribution)
     onnx_export.save(path, onnx_export.to_onnx(exported, size=size), facts)

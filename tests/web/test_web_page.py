@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from rayling.predict.model import OnnxModel
 from tests.browser import missing
 from tests.web.images import BROKEN, DICOMS, JPEGS, PNGS, save, xray
 from tests.web.reference import agrees
@@ -65,6 +66,32 @@ def test_it_works_by_keyboard_alone(page, model, tmp_path):
     page("press", "Shift+Tab")
     page("press", "Shift+Tab")
     assert page("evaluate", focused) == "file"
+
+
+CHOOSE = """(point) => {
+  const select = document.getElementById("point");
+  if (!select.checkVisibility()) return null;
+  select.value = point;
+  select.dispatchEvent(new Event("change"));
+  return [...select.options].map((option) => option.textContent);
+}"""
+
+
+def test_another_operating_point_decides_anew(page, model, tmp_path):
+    page.read(save(tmp_path / "image.png", xray()))
+    before, offered = page.shown(), page("evaluate", CHOOSE, "sensitivity=0.95")
+    if model.exclusive:
+        assert offered is None
+        return
+    assert offered == ["best F1", "sensitivity 95.0\u00a0%"]
+    after, asked = page.shown(), OnnxModel(model.path, operating_point="sensitivity=0.95")
+    probabilities = np.array([after["probabilities"][label] for label in model.labels])
+    expected = {label for label, found in zip(model.labels, asked.decide(probabilities[None])[0], strict=True) if found}
+    assert set(after["present"]) == expected > set(before["present"])
+    assert after["chosen"] == before["chosen"] and after["probabilities"] == before["probabilities"]
+    assert all(label in after["status"] for label in expected)
+    page.read(save(tmp_path / "again.png", xray()))
+    assert set(page.shown()["present"]) == expected  # the choice holds for the next image
 
 
 def ring(page):

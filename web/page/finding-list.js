@@ -11,10 +11,10 @@ export class FindingList {
     place.addEventListener("change", onChoice);
   }
 
-  /** Show these and choose the first. @param {Finding[]} findings */
-  list(findings) {
+  /** Show these and choose one, by default the first. @param {Finding[]} findings @param {string} label */
+  list(findings, label = findings[0].label) {
     this.place.replaceChildren(...findings.map(rowOf));
-    this.place.querySelector("input").checked = true;
+    for (const radio of this.place.querySelectorAll("input")) radio.checked = radio.value === label;
   }
 
   /** @returns {{label: string, index: number}} */

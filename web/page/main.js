@@ -3,13 +3,14 @@
 import { showAbout } from "./about.js";
 import { listenForFiles } from "./chooser.js";
 import { element } from "./dom.js";
+import { offerOperatingPoints } from "./operating-point.js";
 import { ranked } from "./ranking.js";
 import { Result } from "./result.js";
 import { summary } from "./text.js";
 
 const worker = new Worker("worker.js", { type: "module" });
 const [status, error] = [element("status"), element("error")];
-let [newest, name, ignored, facts, result] = [0, "", "", null, null];
+let [newest, name, ignored, facts, result, answered] = [0, "", "", null, null, null];
 
 const HANDLERS = { ready, broken, failed, answer, progress, map };
 
@@ -33,6 +34,7 @@ function ready(message) {
   facts = message.facts;
   result = new Result(facts);
   showAbout(facts);
+  offerOperatingPoints(facts, decide);
   element("served").hidden = true;
   status.textContent = newest ? `Reading ${name} …` : "Ready.";
   if (!newest) setState("ready");
@@ -56,10 +58,19 @@ function showError(sentence) {
 }
 
 function answer(message) {
+  answered = message;
   const findings = ranked(facts, message.probabilities);
   result.show(findings, message, name);
   status.textContent = summary(findings, message.distance, name) + ignored;
   setState("answered");
+}
+
+/** Decide again, by these thresholds; the choice is on the page only while there is an answer. */
+function decide(threshold) {
+  facts = { ...facts, threshold };
+  const findings = ranked(facts, answered.probabilities);
+  result.decide(findings);
+  status.textContent = summary(findings, answered.distance, name) + ignored;
 }
 
 function progress({ share }) {

@@ -36,6 +36,12 @@ export class Result {
     element("result").hidden = false;
   }
 
+  /** The same answer, decided by other thresholds. @param {import("./ranking.js").Finding[]} findings */
+  decide(findings) {
+    this.findings.list(findings, this.findings.chosen().label);
+    this.#updateMap();
+  }
+
   /** @param {number} share of the map that is computed, 0 to 1 */
   progress(share) {
     element("progress").value = share;
