@@ -55,6 +55,7 @@ def main(name: str) -> None:
     scores_on_dev = macro_scores(labels=dev.split.labels, probabilities=on_dev, thresholds=chosen.thresholds)
     details = {
         "decision": scores.pop("decision"),
+        "operating_point": chosen.operating_point,
         "operating_points": operating_point.all_points(test.split, on_test, chosen, seed=SEED),
         "groups": groups.group_scores(test.split, on_test, chosen.thresholds, seed=SEED),
     }

@@ -9,6 +9,7 @@ plots/report.html and plots/MODEL_CARD.md.
 import io
 from pathlib import Path
 
+import pandas as pd
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
@@ -16,24 +17,40 @@ from rayling.common.atomic import atomic, read_json
 from rayling.common.errors import BadInput
 from rayling.config import params
 from rayling.export import notice
-from rayling.reporting import external_tables, group_tables, label_tables, page, tables
+from rayling.reporting import (
+    ablation_tables,
+    alternatives,
+    checklist,
+    external_tables,
+    flow,
+    group_tables,
+    label_tables,
+    model_card,
+    page,
+    tables,
+)
 from rayling.reporting.training_curves import read_history, training_curves
 
+ABLATION = Path("plots/ablation")
 PAGES = {"report.html": Path("plots/report.html"), "model_card.md": Path("plots/MODEL_CARD.md")}
 BY_LABEL = ("macro", "per_label", "per_label_low", "per_label_high")
 RANKING = [f"{score}/{key}" for score in ("auroc", "average_precision") for key in BY_LABEL]
 CALIBRATION = [f"calibration_{name}/{key}" for name in ("error", "intercept", "slope") for key in BY_LABEL[:2]]
 PATIENTS = ["images", "patients", "positive_patients", "negative_patients"]
 SCORES = [*RANKING, "f1/macro", "f1/per_label", *CALIBRATION, "threshold", *PATIENTS]
-SCORES += ["parameters", "macs"]
+SCORES += ["calibration_error/uncalibrated", "parameters", "macs"]
 TIMES = [f"{name}/{key}" for name in (*tables.NETWORKS, "student.int8") for key in ("p50_ms", "p99_ms")]
 OF_FILE = ("bytes", "largest_difference", "auroc", "changed_decisions")
 FILES = [f"{name}/{key}" for name in ("float32", "int8") for key in OF_FILE]
 COMPARED = ["student_minus_teacher", "student_minus_assistant", "distillation/verdict", "distillation/remark"]
+DETAILS = ["decision", "operating_point", "operating_points", "groups"]
 KEYS = {  # that the pages need of each file
     **{f"metrics/{name}.json": SCORES for name in tables.NETWORKS},
-    **{f"data/evaluation/{name}.json": ["decision", "groups"] for name in tables.NETWORKS},
-    "metrics/prepare.json": ["images", "patients", "left_out"],
+    **{
+        f"data/evaluation/{name}.json": ["decision", "operating_point", "operating_points", "groups"]
+        for name in tables.NETWORKS
+    },
+    "metrics/prepare.json": ["images", "patients", "left_out", "labelled/images", "balanced/all"],
     "metrics/controls.json": ["auroc", "average_precision", "f1", "remark", *COMPARED],
     "metrics/export.json": [*FILES, "out_of_distribution"],
     "metrics/latency.json": [*TIMES, "machine"],
@@ -42,8 +59,8 @@ KEYS = {  # that the pages need of each file
 
 def main() -> None:
     """Draw the training curves, and fill both templates with the same facts."""
-    facts = all_facts()
     histories = {network: read_history(f"plots/training/{network}.csv") for network in tables.NETWORKS}
+    facts = all_facts(histories)
     training_curves("plots/training.png", histories=histories, title="Training")
     texts = {path: page.fill(template, facts) for template, path in PAGES.items()}
     for path, text in texts.items():
@@ -51,15 +68,24 @@ def main() -> None:
             partial.write_text(text, encoding="utf-8")
 
 
-def all_facts() -> dict:
+def all_facts(histories: dict[str, pd.DataFrame]) -> dict:
     """The values of all names in the templates."""
     p = parameters()
     about = {key: p[key] for key in ("study", "temperature", "learn_from")} | {"notice": notice.of(p["study"])}
-    about |= {"size": p["data"].size, "labels": p["data"].labels, "head": p["student"].head, "parameters": as_yaml(p)}
+    about |= {"size": p["data"].size, "labels": p["data"].labels, "grid": p["student"].head, "parameters": as_yaml(p)}
     about["exclusive"] = p["data"].exclusive
-    ablation = tables.ablation_table(Path("plots/ablation/table.csv"), p["study"])
-    gains = {"ablation": ablation, "gain": tables.gain_sentence(ablation)}
-    return about | measured(p["data"].labels) | gains | {"commit": page.commit_line()}
+    found = measured(p["data"].labels)
+    pictures = alternatives.all_texts(found["scores"], histories, found["train_images"], p["data"].labels)
+    card = model_card.head(study=p["study"], synthetic=p["study"] == "phantom", student=found["student"])
+    return about | found | gains(p) | {"texts": pictures, "head": card, "commit": page.commit_line()}
+
+
+def gains(p: dict) -> dict:
+    """What the ablation says, and in which parameters it differs from this run."""
+    ablation = ablation_tables.ablation_table(ABLATION, p["study"])
+    plain = {key: _plain(value) for key, value in p.items()}
+    others = ablation_tables.other_parameters(ABLATION, plain) if ablation else ""
+    return {"ablation": ablation, "ablation_of": others, "gain": ablation_tables.gain_sentence(ablation, others)}
 
 
 def parameters() -> dict:
@@ -80,6 +106,7 @@ def parameters() -> dict:
         "features",
         "hard_loss",
         "class_mix",
+        "operating_point",
         "softening",
         "teacher",
         "assistant",
@@ -103,7 +130,11 @@ def measured(labels: list[str]) -> dict:
         if list(found["auroc"]["per_label"]) != labels:
             raise BadInput(f"metrics/{name}.json: found labels {list(found['auroc']['per_label'])}, expected {labels}")
     return {
+        "scores": scores,
         "student": scores["student"],
+        "train_images": prepare["images"]["train"]["all"],
+        "flow": flow.diagram(prepare),
+        "checklist": checklist.checklist(),
         "summary": tables.summary_sentences(scores, latency, export),
         "data_counts": tables.data_table(prepare),
         "left_out": tables.left_out_sentence(prepare),
@@ -111,6 +142,8 @@ def measured(labels: list[str]) -> dict:
         "latency_note": tables.latency_note(latency),
         "differences": tables.difference_table(controls),
         "label_scores": label_tables.label_table(scores),
+        "operating_point": scores["student"]["operating_point"],
+        "operating_points": label_tables.operating_point_table(scores["student"]),
         "decisions": label_tables.decision_table(scores["student"]),
         "calibrations": label_tables.calibration_table(scores["student"]),
         "group_scores": group_tables.group_table(scores["student"], scores["teacher"]),
@@ -150,7 +183,7 @@ def as_yaml(parameters: dict) -> str:
 def _plain(value):
     if isinstance(value, list):
         return [_plain(each) for each in value]
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
 
 
 if __name__ == "__main__":

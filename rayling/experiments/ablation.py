@@ -1,7 +1,8 @@
 """What distillation is worth: one table of DVC's experiments, `python -m rayling.experiments.ablation`.
 
 Every experiment of the current commit is one run. The parameters in which runs differ are the settings; runs that
-differ in `student_seed` alone are repetitions. Writes table.md, table.csv and gain.png to plots/ablation. With
+differ in `student_seed` alone are repetitions. Writes table.md, table.csv, gain.png and params.json, the
+parameters that all runs share, to plots/ablation. With
 `--on dev`, the scores are those of dev and the folder is plots/ablation/dev: choose settings by these, because a score
 on test is optimistic once settings were chosen by it. With `--external FOLDER`, the scores on test stand beside those
 on films of FOLDER, and the folder is plots/ablation/external.
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rayling.common.atomic import atomic
+from rayling.common.atomic import atomic, write_json
 from rayling.common.errors import BadInput, run_command
 from rayling.config import params
 from rayling.config.schema import Data
@@ -41,7 +42,9 @@ def main() -> None:
     table = compare.compare(runs, metrics=names, settings=settings)
     form = compare.side_by_side if options.external else compare.markdown
     text = form(table, settings=settings) + compare.note(table)
-    write(folder_of(options), table, text, settings=settings, study=study, title=title)
+    folder, of_all = folder_of(options), runs.columns.difference([*names, compare.SEED, compare.LEARN_FROM])
+    write(folder, table, text, settings=settings, study=study, title=title)
+    write_json(folder / "params.json", experiments.shared_parameters(runs[of_all], study=study))
     print(text)
 
 

@@ -103,6 +103,16 @@ def varied_settings(runs: pd.DataFrame, metrics: Iterable[str] = METRICS.values(
     return [compare.LEARN_FROM, *(name for name in columns if runs[name].nunique() > 1)]
 
 
+def shared_parameters(runs: pd.DataFrame, *, study: str) -> dict[str, str]:
+    """The parameters that all runs have with one value, as text, by their names: those of the study without its prefix.
+
+    `runs` has the rows and columns of `finished_runs`, or fewer.
+    """
+    prefix = f"studies.{study}."
+    shared = [name for name in runs if runs[name].nunique() == 1]
+    return {name.removeprefix(prefix): compare.setting_text(runs[name].iloc[0]) for name in shared}
+
+
 def flatten(content: dict, prefix: str = "") -> dict[str, object]:
     """The values in nested dictionaries by their dotted names."""
     values = {}

@@ -32,6 +32,16 @@ def decision_table(student: dict) -> Table:
     return _table(list(decision), columns)
 
 
+def operating_point_table(student: dict) -> Table | None:
+    """Sensitivity and specificity at every operating point; None for exclusive classes, which have none."""
+    columns = {
+        f"{rate} at {point}": _rate({"decision": found}, rate)
+        for point, found in student["operating_points"].items()
+        for rate in ("sensitivity", "specificity")
+    }
+    return _table(list(student["threshold"]), columns) if columns else None
+
+
 def calibration_table(student: dict) -> Table:
     """Calibration error, intercept and slope, and their means over the labels in the last row."""
     keys = ("calibration_error", "calibration_intercept", "calibration_slope")

@@ -8,7 +8,7 @@ import io
 import math
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,6 +19,9 @@ from rayling.common.errors import BadInput
 
 TEMPLATES = Path(__file__).parent / "templates"
 MADE_FROM = ("rayling", "stages", "dvc.yaml", "params.yaml", "requirements.txt")
+
+# what is wider than the screen is scrolled in its box, by keyboard too
+BOX = '<div class="scroll" tabindex="0" role="group" aria-label="{}">{}</div>'
 
 Table = Sequence[Sequence[str]]  # the first row is the head
 
@@ -44,23 +47,33 @@ def picture(path: str, description: str) -> Markup:
     except Exception as error:  # pillow raises several kinds
         raise BadInput(f"{path}: not a PNG: {error}; expected a picture that a stage draws") from None
     content = base64.b64encode(content).decode()
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(description, content)
+    image = Markup('<img alt="{}" src="data:image/png;base64,{}">').format(description, content)
+    return Markup(BOX).format("Picture", image)
 
 
-def html_table(cells: Table) -> Markup:
-    """A table in HTML; the first cell of each row is a heading."""
+def html_table(cells: Table, kind: str = "numbers") -> Markup:
+    """A table in HTML, of `numbers` or of `words`; the first cell of each row is a heading."""
     head, *body = cells
     top = _row(_cells('<th scope="col">{}</th>', head))
-    rows = [_row(_cells('<th scope="row">{}</th>', row[:1]) + _cells("<td>{}</td>", row[1:])) for row in body]
+    rows = [
+        _row(_cells('<th scope="row">{}</th>', row[:1]) + _cells("<td>{}</td>", map(_cell, row[1:]))) for row in body
+    ]
     rest = Markup("\n").join(rows)
-    return Markup('<div class="scroll"><table>\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table></div>').format(top, rest)
+    table = Markup('<table class="{}">\n<thead>{}</thead>\n<tbody>{}</tbody>\n</table>').format(kind, top, rest)
+    return Markup(BOX).format("Table", table)
+
+
+def _cell(text: str) -> Markup:
+    """A cell that may break before its brackets, and not within them."""
+    before, bracket, rest = text.partition(" (")
+    return Markup("{} <span>({}</span>").format(before, rest) if bracket else Markup("{}").format(text)
 
 
 def _row(cells: Markup) -> Markup:
     return Markup("<tr>{}</tr>").format(cells)
 
 
-def _cells(element: str, texts: Sequence[str]) -> Markup:
+def _cells(element: str, texts: Iterable[str]) -> Markup:
     return Markup("").join(Markup(element).format(text) for text in texts)
 
 
@@ -77,11 +90,26 @@ def markdown(text: str) -> str:
 
 def number(value: float | None, low: float | None = None, high: float | None = None, digits: int = 3) -> str:
     """A number with its interval, if it has one, as text; a dash if it is None or NaN."""
-    if value is None or math.isnan(value):
+    if _is_missing(value):
         return "–"
-    known = low is not None and high is not None and not math.isnan(low + high)
-    interval = "" if not known else f" ({low:.{digits}f}–{high:.{digits}f})"
-    return f"{value:.{digits}f}{interval}"
+    shown = [f"{_rounded(each, digits):.{digits}f}" for each in (value, low, high) if not _is_missing(each)]
+    return shown[0] if len(shown) < 3 else f"{shown[0]} ({shown[1]}–{shown[2]})"
+
+
+def signed(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    """A difference with its sign, and its interval if it has one; a dash if it is None or NaN."""
+    if _is_missing(value):
+        return "–"
+    shown = [f"{_rounded(each, digits):+.{digits}f}" for each in (value, low, high) if not _is_missing(each)]
+    return shown[0] if len(shown) < 3 else f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(value, digits) + 0.0  # no -0.000
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def commit_line() -> str:

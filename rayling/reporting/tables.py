@@ -1,14 +1,10 @@
-"""The tables and sentences of the report and the model card, made from `metrics/` and `plots/ablation`.
+"""The tables and sentences of the report and the model card, made from `metrics/`.
 
 `scores` are the metrics of the three networks by name, `export`, `latency`, `controls` and `prepare` those of the
 stages. A table is a list of rows of text, the first of which is the head.
 """
 
-from pathlib import Path
-
-import pandas as pd
-
-from rayling.reporting.page import Table, number
+from rayling.reporting.page import Table, number, signed
 
 ENDS = ("_low", "_high")  # of the keys of an interval
 NETWORKS = ("teacher", "assistant", "student")
@@ -106,7 +102,7 @@ def difference_table(controls: dict) -> Table:
     found = {f"student less {name}": controls[f"student_minus_{name}"] for name in ("teacher", "assistant")}
     shown = [score for score in names if score in controls["student_minus_teacher"]]
     rows = [
-        [name, *(_signed(*(less[f"{score}{end}"] for end in ("", *ENDS))) for score in shown)]
+        [name, *(signed(*(less[f"{score}{end}"] for end in ("", *ENDS))) for score in shown)]
         for name, less in found.items()
     ]
     return [["", *(names[score] for score in shown)], *rows]
@@ -123,7 +119,7 @@ def control_table(controls: dict) -> Table:
 def file_table(export: dict) -> Table:
     """A row for each exported file of the student."""
     full, small = export["float32"], export["int8"]
-    change = _signed(*(small.get(f"auroc_change{end}") for end in ("", *ENDS)), digits=4)
+    change = signed(*(small.get(f"auroc_change{end}") for end in ("", *ENDS)), digits=4)
     head = ["", "bytes", "largest difference of a probability", "AUROC", "change in AUROC", "decisions that change"]
     rows = [["student.onnx", *_file(full), "–"], ["student.int8.onnx", *_file(small), change]]
     return [head, *([*row, _changed(of)] for row, of in zip(rows, (full, small), strict=True))]
@@ -152,44 +148,5 @@ def _percent(share: float) -> str:
     return "above 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 
-def ablation_table(path: Path, study: str) -> Table | None:
-    """The table that `rayling.experiments.ablation` wrote for this study; None if it wrote none for it."""
-    if not path.is_file():
-        return None
-    found = pd.read_csv(path, dtype={"study": str})
-    if "study" not in found or (found["study"] != study).any():
-        return None
-    settings = list(found)[1 : list(found).index("metric")]
-    head = [*settings, "metric", "runs", "mean", "gain over labels alone"]
-    return [head] + [[*map(str, row[settings]), *_comparison(row)] for _, row in found.iterrows()]
-
-
-def _comparison(row: pd.Series) -> list[str]:
-    gain = _signed(row["gain"], row["gain_low"], row["gain_high"])
-    return [row["metric"], str(row["runs"]), number(row["mean"], row["low"], row["high"]), gain]
-
-
-def gain_sentence(ablation: Table | None) -> str:
-    """The gains over the student that learns from labels alone, as far as they were measured."""
-    head, *rows = ablation or [[]]
-    gains = [
-        f"{', '.join(f'{name} {value}' for name, value in zip(head[:-4], row[:-4], strict=True))}, {row[-4]}: {row[-1]}"
-        for row in rows
-        if row[-1] != "–"
-    ]
-    if not gains:
-        return "The gain from distillation was not measured for this study."
-    return f"Gain over the student that learns from labels alone: {'; '.join(gains)}."
-
-
 def _macro(score: dict) -> str:
     return number(score["macro"], score.get("macro_low"), score.get("macro_high"))
-
-
-def _signed(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
-    if pd.isna(value):
-        return "–"
-    shown = [
-        f"{round(each, digits) + 0.0:+.{digits}f}" for each in (value, low, high) if not pd.isna(each)
-    ]  # no -0.000
-    return shown[0] if len(shown) < 3 else f"{shown[0]} ({shown[1]} to {shown[2]})"

@@ -168,3 +168,9 @@ def test_each_value_of_a_source_is_a_setting():
 
 def test_parameters_are_named_as_by_dvc():
     assert experiments.flatten({"a": 1, "b": {"c": [1, 2], "d": {"e": 2}}}) == {"a": 1, "b.c": [1, 2], "b.d.e": 2}
+
+
+def test_the_parameters_that_all_runs_share_are_named_as_in_the_study():
+    table = runs(seeds=2).assign(study="phantom", **{"studies.phantom.size": 64.0, "studies.phantom.labels": "['a']"})
+    found = experiments.shared_parameters(table.drop(columns=METRICS), study="phantom")
+    assert found == {"temperature": "20", "study": "phantom", "size": "64", "labels": "['a']"}

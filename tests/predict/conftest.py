@@ -53,6 +53,9 @@ def write_model(path, name, backbones, out_of_distribution):
     calibration = Calibration(labels, np.column_stack([np.ones(len(labels)), shifts]), thresholds, exclusive)
     exported = onnx_export.ExportedNetwork(network, header, calibration, out_of_distribution)
     facts = vars(header) | {"keep_aspect": True, "threshold": dict.fromkeys(labels, threshold), "notice": NOTICE}
+    if name == "student":
+        points = {"f1=max": facts["threshold"], "sensitivity=0.95": dict.fromkeys(labels, 0.01)}
+        facts |= {"operating_point": "f1=max", "operating_points": points}
     onnx_export.save(path, onnx_export.to_onnx(exported, size=32), facts)
 
 

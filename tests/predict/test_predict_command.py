@@ -33,6 +33,29 @@ def test_the_table_shows_probability_decision_and_threshold_of_each_label(folder
     assert rows[1].split()[0] == "naïve" and rows[1].split()[2] == "absent"
 
 
+def test_another_operating_point_decides_by_its_thresholds(folder, predict):
+    usual, asked = (
+        predict("student.onnx", "images/a.png", *more) for more in ([], ["--operating-point", "sensitivity=0.95"])
+    )
+    assert usual.stdout.splitlines()[-2] == "Operating point: f1=max."
+    assert asked.stdout.splitlines()[-2] == "Operating point: sensitivity=0.95."
+    assert usual.stdout.count("PRESENT") == 1 and asked.stdout.count("PRESENT  (from 1.0%)") == 2
+    found = json.loads(
+        predict("student.onnx", "images/a.png", "--json", "--operating-point", "sensitivity=0.95").stdout
+    )
+    assert found["operating_point"] == "sensitivity=0.95"
+    assert [each["threshold"] for each in found["findings"].values()] == [0.01, 0.01]
+    assert "Operating point" not in predict("exclusive.onnx", "images/a.png").stdout
+
+
+def test_an_operating_point_that_the_file_lacks_is_refused_with_those_that_it_has(folder, predict):
+    done = predict("student.onnx", "images/a.png", "--operating-point", "sensitivity=0.5")
+    assert (done.status, done.stdout) == (2, "")
+    assert done.stderr.endswith(
+        "found no operating point 'sensitivity=0.5', expected one of f1=max, sensitivity=0.95\n"
+    )
+
+
 def test_json_and_csv_agree_and_keep_the_order_of_the_names(folder, predict):
     objects = [json.loads(line) for line in predict("student.onnx", "images", "--json").stdout.splitlines()]
     rows = list(csv.DictReader(io.StringIO(predict("student.onnx", "images", "--csv").stdout)))

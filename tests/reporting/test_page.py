@@ -6,7 +6,6 @@ import zlib
 from html import unescape
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,34 +78,6 @@ def test_a_share_of_decisions_is_shown_with_its_interval():
     share = {"changed_decisions": 0.004, "changed_decisions_low": 0.0001, "changed_decisions_high": 0.01}
     *_, full, small = tables.file_table({"float32": file, "int8": file | share})
     assert full[-1] == "0.0%" and small[-1] == "0.4% (below 0.1%–1.0%)"
-
-
-def test_an_ablation_is_shown_for_its_own_study_alone(tmp_path):
-    path = tmp_path / "table.csv"
-    assert tables.ablation_table(path, "phantom") is None
-    row = {"study": "phantom", "learn_from": "teacher", "metric": "AUROC", "runs": 5, "mean": 0.87, "low": 0.86}
-    row |= {"high": 0.88, "gain": 0.01, "gain_low": -0.01, "gain_high": 0.03}
-    alone = row | {"learn_from": "labels", "gain": None, "gain_low": None, "gain_high": None}
-    pd.DataFrame([row, alone]).to_csv(path, index=False)
-    assert tables.ablation_table(path, "covid") is None
-    pd.DataFrame([row | {"study": "2021"}]).to_csv(tmp_path / "digits.csv", index=False)
-    assert tables.ablation_table(tmp_path / "digits.csv", "2021") is not None
-    head, taught, untaught = tables.ablation_table(path, "phantom")
-    assert head == ["learn_from", "metric", "runs", "mean", "gain over labels alone"]
-    assert taught == ["teacher", "AUROC", "5", "0.870 (0.860–0.880)", "+0.010 (-0.010 to +0.030)"]
-    assert untaught[-1] == "–"
-    assert "learn_from teacher, AUROC: +0.010 (-0.010 to +0.030)" in tables.gain_sentence([head, taught, untaught])
-    assert "was not measured" in tables.gain_sentence([head, untaught]) and "was not measured" in tables.gain_sentence(
-        None
-    )
-    once = row | {"temperature": 20, "low": None, "high": None, "gain_low": None, "gain_high": None}
-    columns = ["study", "learn_from", "temperature", *list(row)[2:]]
-    pd.DataFrame([once, once | {"temperature": 30}])[columns].to_csv(path, index=False)
-    head, *rows = tables.ablation_table(path, "phantom")
-    assert rows[0] == ["teacher", "20", "AUROC", "5", "0.870", "+0.010"]
-    assert "learn_from teacher, temperature 30, AUROC: +0.010." in tables.gain_sentence([head, *rows])
-    pd.DataFrame([row]).drop(columns="study").to_csv(path, index=False)
-    assert tables.ablation_table(path, "phantom") is None
 
 
 def git(*arguments):

@@ -1,6 +1,7 @@
 """The stage `report` on a small study, and on files that are missing or incomplete."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ PICTURES = ["prepare/train", *(f"cases/{kind}" for kind in ("best", "worst", "di
 PICTURES += [
     f"evaluation/{network}/{name}"
     for network in tables.NETWORKS
-    for name in ("roc", "precision_recall", "calibration", "cooccurrence")
+    for name in ("roc", "precision_recall", "calibration", "decision_curve", "cooccurrence")
 ]
 LESS = {"": -0.02, "_low": -0.03, "_high": -0.01}
 HISTORY = "epoch,loss,hard,dev_loss,dev_auroc\n0,0.9,0.9,0.8,0.6\n1,0.7,0.7,0.8,0.7\n"
@@ -63,6 +64,7 @@ def groups(*rates) -> dict[str, dict]:
 def metrics() -> dict[str, dict]:
     """The files in metrics/ by name, as far as the report reads them."""
     scores = {"auroc": score(0.8), "average_precision": score(0.7), "f1": score(0.6), "calibration_error": score(0.1)}
+    scores["calibration_error"]["uncalibrated"] = 0.2
     scores |= {f"calibration_{name}": score(value) for name, value in {"intercept": -0.25, "slope": 1.125}.items()}
     scores |= {f"{kind}_patients": dict.fromkeys(LABELS, n) for kind, n in {"positive": 8, "negative": 12}.items()}
     scores |= {"images": 20, "patients": 10, "parameters": 1000, "macs": 9000, "threshold": dict.fromkeys(LABELS, 0.4)}
@@ -77,6 +79,8 @@ def metrics() -> dict[str, dict]:
             "images": dict.fromkeys(splits, counts),
             "patients": {split: {"all": 10} for split in splits},
             "left_out": {"all": 3, "unreadable": 3},
+            "labelled": {"images": 20},
+            "balanced": {"all": 24},
         },
         "controls": dict.fromkeys(("auroc", "average_precision", "f1"), control)
         | {"student_minus_teacher": less, "student_minus_assistant": less}
@@ -97,6 +101,7 @@ def study(tmp_path, monkeypatch):
     for name, numbers in metrics().items():
         write_json(tmp_path / f"metrics/{name}.json", numbers)
     details = {"decision": dict.fromkeys(LABELS, decision()), "groups": groups("sensitivity", "specificity")}
+    details |= {"operating_point": "f1=max", "operating_points": dict.fromkeys(["f1=max", "a=b"], details["decision"])}
     for network in tables.NETWORKS:
         write_json(tmp_path / f"data/evaluation/{network}.json", details)
     for name in PICTURES:
@@ -116,14 +121,21 @@ def exclusive(study):
     """The same study with classes that exclude one another: other keys in the metrics, another picture."""
     content = yaml.safe_load((study / "params.yaml").read_text(encoding="utf-8"))
     content["studies"]["phantom"]["data"]["exclusive"] = True
+    content["studies"]["phantom"]["operating_point"] = {"answer": "most_probable"}
     (study / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    of_groups = {"groups": groups("balanced_accuracy")}
+    of_groups = {"groups": groups("balanced_accuracy"), "operating_point": None, "operating_points": {}}
     for network in tables.NETWORKS:
         change(study / f"metrics/{network}.json", lambda scores: scores.update(CLASS_SCORES))
         change(study / f"data/evaluation/{network}.json", lambda details: details.update(of_groups))
         folder = study / f"plots/evaluation/{network}"
         (folder / "cooccurrence.png").rename(folder / "confusion.png")
     return study
+
+
+def pages(folder):
+    """The texts of report and model card, the former without the marks that keep an interval on one line."""
+    page, card = ((folder / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    return re.sub("</?span>", "", page), card
 
 
 def change(path, edit):
@@ -136,7 +148,7 @@ def change(path, edit):
 def test_the_pages_and_the_training_curves_are_written(study):
     report.main()
     assert Image.open(study / "plots/training.png").format == "PNG"
-    page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    page, card = pages(study)
     for text in (page, card):
         assert "Made outside a git repository" in text and "Not for clinical use" in text
         assert "-0.020 (-0.030 to -0.010)" in text and "8 / 12" in text and "1.125" in text
@@ -152,19 +164,18 @@ def test_the_pages_and_the_training_curves_are_written(study):
 def test_where_the_data_name_no_groups_the_pages_say_so_and_have_no_table(study):
     change(study / "data/evaluation/student.json", lambda details: details.update(groups={}))
     report.main()
-    for name in ("report.html", "MODEL_CARD.md"):
-        text = (study / "plots" / name).read_text(encoding="utf-8")
+    for text in pages(study):
         assert text.count("the data name no two groups by sex, age or view.") == 1 and "sex: female" not in text
 
 
 def test_films_of_other_hospitals_have_a_section_if_there_are_any(study):
     report.main()
-    texts = [(study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md")]
-    assert not any("Films of" in text for text in texts)
+    page, card = pages(study)
+    assert "<h2>Films of" not in page and "Films of" not in card
     change(study / "metrics/external.json", lambda found: found.update({"<b>North": of_source()}))
     Image.new("L", (3, 3)).save(study / "plots/external.png")
     report.main()
-    page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    page, card = pages(study)
     assert page.count("data:image/png;base64,") == len(PICTURES) + 2 and "&lt;b&gt;North" in page
     assert "\\<b\\>North" in card and "150 films of 70 patients" in page and "150 films of 70 patients" in card
 
@@ -174,18 +185,21 @@ def test_a_harmful_distillation_is_said_before_any_result(study):
         study / "metrics/controls.json", lambda found: found["distillation"].update(verdict="worse", remark=["Harm!"])
     )
     report.main()
-    page, card = ((study / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    page, card = pages(study)
     assert 0 < page.index("Harm!") < page.index("AUROC")
     assert "\n\n**Harm!**\n\n## Model details" in card and card.count("Harm!") == 1
 
 
 def test_of_exclusive_classes_accuracies_and_the_confusion_matrix_are_shown_and_no_thresholds(exclusive):
     report.main()
-    page, card = ((exclusive / "plots" / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
+    page, card = pages(exclusive)
     for text in (page, card):
         assert "0.910 (0.900–0.920)" in text and "0.810 (0.800–0.820)" in text
         assert "always answering Edema 0.610" in text and "hreshold" not in text
-    assert 'alt="student, confusion"' in page and "cooccurrence" not in page
+    assert (
+        'alt="Share of each class that the student takes for each class. Accuracy 0.910' in page
+        and "cooccurrence" not in page
+    )
     assert page.count("data:image/png;base64,") == len(PICTURES) + 1
 
 
