@@ -20,6 +20,7 @@ from rayling.export import notice
 from rayling.reporting import (
     ablation_tables,
     alternatives,
+    attribution_tables,
     checklist,
     external_tables,
     flow,
@@ -122,6 +123,7 @@ def measured(labels: list[str]) -> dict:
     """What the stages measured, as tables and sentences. Raises BadInput if a file is missing or of other labels."""
     others = ("prepare", "controls", "export", "latency")
     prepare, controls, export, latency = (read_scores(f"metrics/{name}.json") for name in others)
+    attribution = read_json("metrics/attribution.json")
     scores = {
         name: read_scores(f"metrics/{name}.json") | read_scores(f"data/evaluation/{name}.json")
         for name in tables.NETWORKS
@@ -150,6 +152,8 @@ def measured(labels: list[str]) -> dict:
         "group_labels": group_tables.compared_sentence(scores["student"]),
         "group_gap": group_tables.gap_sentence(scores["student"]),
         "hospitals": external_tables.sections(read_json("metrics/external.json")),
+        "attribution": attribution_tables.attribution_table(attribution),
+        "attributed": attribution_tables.attribution_sentence(attribution),
         "control_scores": tables.control_table(controls),
         "control_remarks": controls["remark"],
         "distillation": controls["distillation"]["remark"][0],

@@ -31,7 +31,16 @@ MAKERS = ("requirements.txt", "tests/tiny.py", "tests/opened/sitecustomize.py") 
 
 
 # to the user
-SHIPPED = {"export@assistant", "export@student", "quantise", "latency", "evaluate_external", "cases", "report"}
+SHIPPED = {
+    "export@assistant",
+    "export@student",
+    "quantise",
+    "latency",
+    "evaluate_external",
+    "attribution",
+    "cases",
+    "report",
+}
 BELOW_STUDENT = SHIPPED - {"export@assistant"} | {"check", "train_student", "evaluate@student", "controls"}
 BELOW_TEMPERATURE = BELOW_STUDENT | {"train_assistant", "dump@assistant", "evaluate@assistant", "export@assistant"}
 EVERYTHING = BELOW_TEMPERATURE | {

@@ -28,12 +28,17 @@ def frontal(body: Body, view: View, severities: dict[str, float], size: int, pat
     `patient` and `study` are keys of random generators, tuples of integers: the first decides where the findings lie,
     the second everything else.
     """
+    rng = generator(*study, 101)
+    return expose(add_normal_variants(chest_with(body, view, severities, size, patient), rng).attenuation(), view, rng)
+
+
+def chest_with(body: Body, view: View, severities: dict[str, float], size: int, patient) -> Chest:
+    """Return the chest of a body with findings, without what `frontal` adds to mislead. Arguments as there."""
     chest = draw_frontal(deform(body, severities, patient), view, size, generator(*patient, 100))
     for name, add_finding in FINDINGS.items():
         if name in severities:
             chest = add_finding(chest, severities[name], location_generator(patient, name))
-    rng = generator(*study, 101)
-    return expose(add_normal_variants(chest, rng).attenuation(), view, rng)
+    return chest
 
 
 def lateral(body: Body, view: View, severities: dict[str, float], size: int, patient, study) -> np.ndarray:

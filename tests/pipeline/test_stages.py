@@ -32,6 +32,7 @@ LAYERS = (
     "explain",
     "export",
     "predict",
+    "attribution",
     "reporting",
     "experiments",
 )
@@ -140,11 +141,12 @@ def test_an_edited_evaluation_trains_nothing(file):
     ("place", "first", "followed"),
     [
         ("rayling/reporting", {"report"}, {"report"}),
-        ("rayling/explain", {"cases"}, {"cases", "report"}),
+        ("rayling/attribution", {"attribution"}, {"attribution", "report"}),
+        ("rayling/explain", {"attribution", "cases"}, {"attribution", "cases", "report"}),
         (
             "rayling/predict",
-            {"quantise", "latency", "evaluate_external"},
-            {"quantise", "latency", "evaluate_external", "report"},
+            {"quantise", "latency", "evaluate_external", "attribution"},
+            {"quantise", "latency", "evaluate_external", "attribution", "report"},
         ),
         (
             "rayling/export",
@@ -156,6 +158,7 @@ def test_an_edited_evaluation_trains_nothing(file):
                 "quantise",
                 "latency",
                 "evaluate_external",
+                "attribution",
                 "report",
             },
         ),

@@ -89,6 +89,7 @@ def metrics() -> dict[str, dict]:
         "latency": {name: {"p50_ms": 1.0, "p99_ms": 2.0} for name in (*tables.NETWORKS, "student.int8")}
         | {"machine": "x"},
         "external": {},
+        "attribution": {},
     }
 
 
