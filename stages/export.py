@@ -12,7 +12,7 @@ from rayling.common.atomic import read_json
 from rayling.common.errors import BadInput
 from rayling.config import params
 from rayling.evaluation.results import Calibration
-from rayling.export import notice, onnx_export
+from rayling.export import notice, onnx_export, onnx_file
 from rayling.export.onnx_export import ExportedNetwork
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks import weights
@@ -35,7 +35,7 @@ def main(name: str) -> None:
 
     facts = asdict(header) | decisions_of(calibration) | {"test": scores_of(name, calibration)}
     facts |= {"keep_aspect": p.data.keep_aspect, "notice": notice.of(header.study), "made_by": "Rayling"}
-    onnx_export.save(f"data/models/{name}.onnx", onnx_export.to_onnx(exported, size=train.size), facts)
+    onnx_file.save(f"data/models/{name}.onnx", onnx_export.to_onnx(exported, size=train.size), facts)
 
 
 def decisions_of(calibration: Calibration) -> dict:

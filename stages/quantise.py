@@ -15,7 +15,7 @@ from rayling.common.atomic import write_json
 from rayling.common.errors import BadInput
 from rayling.evaluation import auroc, bootstrap, paired
 from rayling.evaluation.results import Calibration
-from rayling.export import int8, onnx_export
+from rayling.export import int8, onnx_export, onnx_file
 from rayling.export.out_of_distribution import non_xrays
 from rayling.networks import weights
 from rayling.predict.model import OnnxModel
@@ -48,7 +48,7 @@ def quantise(full: OnnxModel) -> None:
     images = prepared.read("data/prepared.h5", "train").images
     examples = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
     facts = {key: fact for key, fact in full.facts.items() if key != "test"}
-    onnx_export.save(SMALL, int8.quantise(FULL, examples), facts)
+    onnx_file.save(SMALL, int8.quantise(FULL, examples), facts)
 
 
 def probabilities_of_trained(test: Batches) -> np.ndarray:

@@ -4,16 +4,12 @@ Its metadata says what it is and how to use it. B images of H × H pixels, K lab
 """
 
 import io
-import json
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
 
 import onnx
 import torch
 from torch import nn
 
-from rayling.common.atomic import atomic
 from rayling.evaluation.results import Calibration
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks.student import Student
@@ -64,11 +60,3 @@ def to_onnx(exported: ExportedNetwork, *, size: int) -> onnx.ModelProto:
             exported.eval(), (pixels,), content, **names, dynamic_axes=dynamic, opset_version=OPSET, dynamo=False
         )
     return onnx.load_model_from_string(content.getvalue())
-
-
-def save(path: str | Path, model: onnx.ModelProto, facts: Mapping) -> None:
-    """Write the model atomically, with each of `facts` as JSON in its metadata."""
-    onnx.checker.check_model(model)
-    onnx.helper.set_model_props(model, {key: json.dumps(facts[key], ensure_ascii=False) for key in sorted(facts)})
-    with atomic(path) as partial:
-        partial.write_bytes(model.SerializeToString(deterministic=True))

@@ -81,9 +81,11 @@ class Table:
         return f"{'PRESENT' if present else 'absent '}  (from {self.thresholds[label]:.1%})"
 
     def end(self) -> None:
-        """Print the operating point, if it has a name, and the notice."""
+        """Print the operating point and the hospital of the calibration, as far as they have names, and the notice."""
         if self.model.operating_point:
             print(f"Operating point: {self.model.operating_point}.", file=self.out)
+        if self.model.site:
+            print(f"Calibrated for {self.model.site}.", file=self.out)
         print(self.model.facts["notice"], file=self.out)
 
 
@@ -111,6 +113,7 @@ class Json:
             "out_of_distribution": answer.distance,
             "in_distribution": answer.in_distribution,
             "operating_point": self.model.operating_point,
+            "calibrated_for": self.model.site,
             "notice": self.model.facts["notice"],
         }
         print(json.dumps(line), file=self.out)

@@ -25,7 +25,7 @@ class OnnxModel:
 
     `facts` is its metadata; `labels` (K names), `size` (H), `exclusive` and `thresholds` stand in it too. Of exclusive
     labels an image has one; these have no thresholds (None), others have (K,), those of the `operating_point` (None in
-    older files, which have one without a name).
+    older files, which have one without a name). `site` is the hospital for which `rayling.recalibration` made the file.
     """
 
     def __init__(self, path: str | Path, *, threads: int = 1, operating_point: str | None = None) -> None:
@@ -39,6 +39,7 @@ class OnnxModel:
         _check_interface(path, self.session)
         _check_facts(path, self.facts, self.session)
         self.labels, self.size, self.exclusive = (self.facts[key] for key in ("labels", "size", "exclusive"))
+        self.site = (self.facts.get("recalibrated") or {}).get("site")
         self.operating_point = operating_point or self.facts["operating_point"]
         thresholds = self._thresholds_of(operating_point) if operating_point else self.facts["threshold"]
         self.thresholds = None if self.exclusive else np.array([thresholds[label] for label in self.labels])
@@ -121,6 +122,9 @@ def _check_facts(path: str | Path, facts: dict, session: onnxruntime.InferenceSe
     require("operating_points", isinstance(points, dict) and all(map(_is_text, points)))
     require("operating_points", all(_are_shares(each, labels) for each in points.values()))
     require("operating_point", facts["operating_point"] in (points or (None,)))
+    recalibrated = facts.get("recalibrated")
+    require("recalibrated", recalibrated is None or isinstance(recalibrated, dict))
+    require("recalibrated", recalibrated is None or _is_text(recalibrated.get("site")))
     require("mean", _is_share(facts.get("mean")))
     require("keep_aspect", isinstance(facts.get("keep_aspect"), bool))
     require("notice", _is_text(facts.get("notice")))

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 from rayling.evaluation.results import Calibration
-from rayling.export import int8, onnx_export
+from rayling.export import int8, onnx_export, onnx_file
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks import weights
@@ -64,7 +64,7 @@ def export(path: Path, backbones: list[str]) -> Path:
     calibration = Calibration(names, np.tile([1.0, 0.0], (LABELS, 1)), np.full(LABELS, 0.5))
     model = onnx_export.ExportedNetwork(network, header, calibration, OutOfDistribution(SIZE))
     facts = about | {"threshold": dict.fromkeys(names, 0.5), "keep_aspect": False, "notice": NOTICE}
-    onnx_export.save(path, onnx_export.to_onnx(model, size=SIZE), facts)
+    onnx_file.save(path, onnx_export.to_onnx(model, size=SIZE), facts)
     return path
 
 
@@ -82,7 +82,7 @@ def small(path: Path, full: Path, *, cells: bool = True) -> Path:
     """The model `full` in 8 bits, as `quantise` writes it, or without `int8.space_to_depth` unless `cells`."""
     noise = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE), np.uint8)
     with nullcontext() if cells else patch.object(int8, "space_to_depth", lambda model: model):
-        onnx_export.save(path, int8.quantise(full, noise), OnnxModel(full).facts)
+        onnx_file.save(path, int8.quantise(full, noise), OnnxModel(full).facts)
     return path
 
 

@@ -19,7 +19,7 @@ from rayling.common.errors import BadInput
 from rayling.config.schema import Params
 from rayling.evaluation.results import Calibration
 from rayling.experiments import ablation, compare, external
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.predict.model import OnnxModel
@@ -62,7 +62,7 @@ def students(films, tmp_path_factory):
         model = onnx_export.ExportedNetwork(network, header, calibration, OutOfDistribution(SIZE))
         facts = {"keep_aspect": False, "threshold": dict.fromkeys(LABELS), "notice": NOTICE}
         networks[folder / f"{name}.onnx"] = network
-        onnx_export.save(folder / f"{name}.onnx", onnx_export.to_onnx(model, size=SIZE), vars(header) | facts)
+        onnx_file.save(folder / f"{name}.onnx", onnx_export.to_onnx(model, size=SIZE), vars(header) | facts)
     return networks
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks import weights
 from tests.export.small_networks import CALIBRATION, ENSEMBLE, FACTS, SIZE, build, train
@@ -43,5 +43,5 @@ def exported(request, images, tmp_path_factory):
     out_of_distribution = OutOfDistribution(SIZE).fit(pixels[:200], pixels[200:])
     path = tmp_path_factory.mktemp("export") / "student.onnx"
     model = onnx_export.ExportedNetwork(network, header, CALIBRATION, out_of_distribution)
-    onnx_export.save(path, onnx_export.to_onnx(model, size=SIZE), vars(header) | FACTS)
+    onnx_file.save(path, onnx_export.to_onnx(model, size=SIZE), vars(header) | FACTS)
     return Exported(network, header, out_of_distribution, path)

@@ -7,7 +7,7 @@ import torch
 from scipy.special import softmax
 
 from rayling.evaluation.results import Calibration
-from rayling.export import int8, onnx_export
+from rayling.export import int8, onnx_export, onnx_file
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.predict.model import OnnxModel
@@ -33,7 +33,7 @@ def student(request, tmp_path_factory):
     )
     path = tmp_path_factory.mktemp("exclusive") / "student.onnx"
     facts = {"keep_aspect": False, "threshold": dict.fromkeys(THIRDS), "notice": NOTICE}
-    onnx_export.save(path, onnx_export.to_onnx(exported, size=size), vars(header) | facts)
+    onnx_file.save(path, onnx_export.to_onnx(exported, size=size), vars(header) | facts)
     return network, pixels[:100], path
 
 
@@ -56,7 +56,7 @@ def test_in_8_bits_the_answers_are_nearly_all_the_same(student, tmp_path, monkey
     _, pixels, path = student
     full, small = OnnxModel(path), tmp_path / "small.onnx"
     monkeypatch.setattr(int8, "WIDE", wide)
-    onnx_export.save(small, int8.quantise(path, pixels), full.facts)
+    onnx_file.save(small, int8.quantise(path, pixels), full.facts)
     model = OnnxModel(small)
     exact, rough = full.run(pixels)[0], model.run(pixels)[0]
     np.testing.assert_allclose(rough.sum(1), 1, atol=1e-6)

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from rayling.evaluation import auroc
-from rayling.export import int8, onnx_export
+from rayling.export import int8, onnx_export, onnx_file
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.predict.model import OnnxModel
 from tests.export.small_networks import CALIBRATION, ENSEMBLE, build
@@ -15,7 +15,7 @@ from tests.export.small_networks import CALIBRATION, ENSEMBLE, build
 def test_in_8_bits_it_is_smaller_and_ranks_nearly_the_same(exported, images, tmp_path, request):
     pixels, labels = images
     full, small = exported.path, tmp_path / "small.onnx"
-    onnx_export.save(small, int8.quantise(full, pixels[:100]), OnnxModel(full).facts)
+    onnx_file.save(small, int8.quantise(full, pixels[:100]), OnnxModel(full).facts)
     assert small.stat().st_size < 0.45 * full.stat().st_size
     exact, rough = (OnnxModel(path).run(pixels)[0] for path in (full, small))
     assert 0 < np.abs(exact - rough).max() < 0.25

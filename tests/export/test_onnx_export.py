@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rayling.common.errors import BadInput
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.predict.model import OnnxModel
 from tests.export.small_networks import CALIBRATION, SIZE, normalised
 
@@ -37,7 +37,7 @@ def test_the_metadata_describe_the_network(exported):
 def test_the_same_network_is_the_same_file(exported, tmp_path):
     network, header, out_of_distribution, path = exported
     again = onnx_export.ExportedNetwork(network, header, CALIBRATION, out_of_distribution)
-    onnx_export.save(tmp_path / "again.onnx", onnx_export.to_onnx(again, size=SIZE), OnnxModel(path).facts)
+    onnx_file.save(tmp_path / "again.onnx", onnx_export.to_onnx(again, size=SIZE), OnnxModel(path).facts)
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
 
 
@@ -45,7 +45,7 @@ def test_the_same_network_is_the_same_file(exported, tmp_path):
 def test_a_file_without_a_fact_is_refused(exported, tmp_path, key):
     facts = OnnxModel(exported.path).facts
     for changed in ({name: fact for name, fact in facts.items() if name != key}, facts | {key: None}):
-        onnx_export.save(tmp_path / "less.onnx", onnx.load(exported.path), changed)
+        onnx_file.save(tmp_path / "less.onnx", onnx.load(exported.path), changed)
         with pytest.raises(BadInput, match=key):
             OnnxModel(tmp_path / "less.onnx")
 
@@ -60,7 +60,7 @@ def test_it_decides_by_the_operating_point_that_is_asked_for(exported):
 
 def test_a_file_without_operating_points_has_one_without_a_name(exported, tmp_path):
     facts = {name: fact for name, fact in OnnxModel(exported.path).facts.items() if "operating" not in name}
-    onnx_export.save(tmp_path / "older.onnx", onnx.load(exported.path), facts)
+    onnx_file.save(tmp_path / "older.onnx", onnx.load(exported.path), facts)
     older = OnnxModel(tmp_path / "older.onnx")
     assert older.operating_point is None and older.thresholds.tolist() == [0.4, 0.6]
     with pytest.raises(BadInput, match="expected none: the file has no other"):
@@ -77,7 +77,7 @@ def test_a_file_without_operating_points_has_one_without_a_name(exported, tmp_pa
     ],
 )
 def test_operating_points_that_do_not_suit_the_labels_are_refused(exported, tmp_path, wrong):
-    onnx_export.save(tmp_path / "wrong.onnx", onnx.load(exported.path), OnnxModel(exported.path).facts | wrong)
+    onnx_file.save(tmp_path / "wrong.onnx", onnx.load(exported.path), OnnxModel(exported.path).facts | wrong)
     with pytest.raises(BadInput, match="its metadata has operating_point"):
         OnnxModel(tmp_path / "wrong.onnx")
 

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from rayling.common.atomic import write_json
 from rayling.common.errors import BadInput
 from rayling.evaluation.results import Calibration
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.preparation.external import PATIENT, SEEN
 from rayling.storage import films
@@ -135,7 +135,7 @@ def networks(hospitals):
         network, header = build(size=size, labels=LABELS)
         torch.nn.init.normal_(network.linear.weight, std=3)
         exported = onnx_export.ExportedNetwork(network, header, calibration, OutOfDistribution(size))
-        onnx_export.save(f"data/models/{name}.onnx", onnx_export.to_onnx(exported, size=size), vars(header) | facts)
+        onnx_file.save(f"data/models/{name}.onnx", onnx_export.to_onnx(exported, size=size), vars(header) | facts)
         labels, probabilities = split(rng)
         scores = scores_of(labels[:, :2], probabilities[:, :2], names=LABELS)
         write_json(f"data/evaluation/{name}.json", {"decision": scores.pop("decision")})

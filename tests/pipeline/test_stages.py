@@ -33,6 +33,7 @@ LAYERS = (
     "export",
     "predict",
     "attribution",
+    "recalibration",
     "reporting",
     "experiments",
 )
@@ -169,7 +170,9 @@ def test_what_comes_after_training_reruns_itself_and_the_report(place, first, fo
     assert downstream(first) == followed
 
 
-@pytest.mark.parametrize("place", ["rayling/experiments", "docs", "README.md", "web", "tests", "Makefile"])
+@pytest.mark.parametrize(
+    "place", ["rayling/experiments", "rayling/recalibration", "docs", "README.md", "web", "tests", "Makefile"]
+)
 def test_what_no_stage_needs_reruns_nothing(place):
     assert (ROOT / place).exists()
     assert edited(place) == set()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from rayling.evaluation.results import Calibration
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.networks import weights
@@ -56,7 +56,7 @@ def write_model(path, name, backbones, out_of_distribution):
     if name == "student":
         points = {"f1=max": facts["threshold"], "sensitivity=0.95": dict.fromkeys(labels, 0.01)}
         facts |= {"operating_point": "f1=max", "operating_points": points}
-    onnx_export.save(path, onnx_export.to_onnx(exported, size=32), facts)
+    onnx_file.save(path, onnx_export.to_onnx(exported, size=32), facts)
 
 
 @dataclass

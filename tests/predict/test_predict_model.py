@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from rayling.common.errors import BadInput
-from rayling.export import onnx_export
+from rayling.export import onnx_file
 from rayling.images import reading
 from rayling.predict.answers import network_input
 from rayling.predict.model import OnnxModel
@@ -40,7 +40,7 @@ from tests.tiny import ROOT
 )
 def test_metadata_that_cannot_be_true_is_refused(folder, tmp_path, fact):
     model = onnx.load(folder / "student.onnx")
-    onnx_export.save(tmp_path / "hostile.onnx", model, OnnxModel(folder / "student.onnx").facts | fact)
+    onnx_file.save(tmp_path / "hostile.onnx", model, OnnxModel(folder / "student.onnx").facts | fact)
     with pytest.raises(BadInput, match=f"hostile.onnx: not an exported network.*{'|'.join(fact)}"):
         OnnxModel(tmp_path / "hostile.onnx")
 
@@ -48,7 +48,7 @@ def test_metadata_that_cannot_be_true_is_refused(folder, tmp_path, fact):
 def test_a_file_of_before_exclusive_labels_decides_by_thresholds(folder, tmp_path):
     facts = OnnxModel(folder / "student.onnx").facts
     old = {key: fact for key, fact in facts.items() if key not in ("exclusive", "pretrained", "head")}
-    onnx_export.save(tmp_path / "old.onnx", onnx.load(folder / "student.onnx"), old)
+    onnx_file.save(tmp_path / "old.onnx", onnx.load(folder / "student.onnx"), old)
     model = OnnxModel(tmp_path / "old.onnx")
     assert not model.exclusive and model.decide(np.array([[0.6, 0.7], [0.4, 0.5]])).tolist() == [[1, 1], [0, 1]]
 
@@ -66,7 +66,7 @@ def test_a_network_with_other_inputs_or_outputs_is_refused(folder, tmp_path, cha
         next(node for node in model.graph.node if "probabilities" in node.output).output[0] = "unused"
     else:
         model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
-    onnx_export.save(tmp_path / "other.onnx", model, facts)
+    onnx_file.save(tmp_path / "other.onnx", model, facts)
     with pytest.raises(BadInput, match="not an exported network"):
         OnnxModel(tmp_path / "other.onnx")
 
@@ -75,7 +75,7 @@ def test_an_answer_that_is_nan_is_an_error_of_the_image(folder, predict, tmp_pat
     model, facts = onnx.load(folder / "student.onnx"), OnnxModel(folder / "student.onnx").facts
     weight = max(model.graph.initializer, key=lambda each: np.prod(each.dims))
     weight.CopyFrom(onnx.numpy_helper.from_array(np.nan * onnx.numpy_helper.to_array(weight), weight.name))
-    onnx_export.save(tmp_path / "nan.onnx", model, facts)
+    onnx_file.save(tmp_path / "nan.onnx", model, facts)
     done = predict(tmp_path / "nan.onnx", "images/a.png", "--json")
     assert (done.status, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"error: images/a.png: {tmp_path}/nan.onnx: an output is NaN or infinite")

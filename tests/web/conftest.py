@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from rayling.evaluation.results import Calibration
-from rayling.export import onnx_export
+from rayling.export import onnx_export, onnx_file
 from rayling.export.notice import NOTICE
 from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.images import reading
@@ -57,7 +57,7 @@ def write_network(path, *, size, keep_aspect, exclusive):
         facts |= {"operating_point": "f1=max", "operating_points": points}
     out_of_distribution = OutOfDistribution(size).fit(images[:200], images[200:])
     exported = onnx_export.ExportedNetwork(student, header, calibration, out_of_distribution)
-    onnx_export.save(path, onnx_export.to_onnx(exported, size=size), facts)
+    onnx_file.save(path, onnx_export.to_onnx(exported, size=size), facts)
     return path
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from rayling.export import int8, onnx_export
+from rayling.export import int8, onnx_file
 from rayling.images import reading
 from rayling.predict import explanation
 from rayling.predict.answers import answer, network_input
@@ -132,7 +132,7 @@ def test_answers_of_the_8_bit_model_equal_those_of_python(browser, model, tmp_pa
     small, kept = tmp_path / "small.onnx", tmp_path / "kept.onnx"
     shutil.copy(model.site / "model.onnx", kept)
     noise = np.random.default_rng(0).integers(0, 256, (64, model.size, model.size), np.uint8)
-    onnx_export.save(small, int8.quantise(kept, noise), model.facts)
+    onnx_file.save(small, int8.quantise(kept, noise), model.facts)
     shutil.copy(small, model.site / "model.onnx")
     try:
         browser.open(model.address)

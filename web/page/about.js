@@ -2,13 +2,14 @@ import { create, element } from "./dom.js";
 
 /** Show which network this is: its study, its input, its scores on test. */
 export function showAbout(facts) {
-  const { labels, size, network, study, notice, exclusive, keep_aspect: keepAspect } = facts;
+  const { labels, size, network, study, notice, exclusive, recalibrated, keep_aspect: keepAspect } = facts;
   element("notice").textContent = notice;
   element("study").textContent = `Network “${network ?? "unnamed"}” of the study “${study ?? "unnamed"}”`;
   const shape = keepAspect ? "padded to a square" : "stretched to a square";
   const rows = [
     ["Input", `${size} × ${size} pixels, grey, ${shape}`],
     ["Findings", `${labels.length}${exclusive ? ", of which an image has one" : ""}`],
+    ...(recalibrated ? [["Calibrated for", recalibrated.site]] : []),
     ...scores(facts.test),
   ];
   element("about").replaceChildren(...rows.map(rowOf));
