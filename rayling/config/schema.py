@@ -3,6 +3,7 @@
 No key has a default that stands for a value, so an edit of this file changes no result: it reruns `check` alone.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -173,6 +174,14 @@ class Params(Section):
     compute: Compute
     phantom: Phantom
     studies: dict[str, Study]
+
+    @field_validator("studies")
+    @classmethod
+    def _are_names(cls, studies: dict[str, Study]) -> dict[str, Study]:
+        for name in studies:
+            if not re.fullmatch(r"[\w-]+", name):  # DVC would say that the study's parameters are missing
+                raise ValueError(f"found a study named {name!r}, expected letters, digits, - and _ alone")
+        return studies
 
 
 def _refuse_unknown(named: Iterable[str], labels: list[str], where: str) -> None:

@@ -230,3 +230,13 @@ def test_an_unusable_file_is_named_in_one_line(tmp_path, text):
     message = refusal(path)
     assert str(path) in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["v1.2", "x[1]", "a b", "a/b", ""])
+def test_a_study_whose_name_dvc_cannot_look_up_is_refused(tmp_path, name):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT.replace("\n  chestmnist:", f"\n  '{name}':"), encoding="utf-8")
+    message = refusal(path)
+    assert f"params.yaml: studies: found a study named {name!r}, expected letters, digits, - and _ alone" in message
+    path.write_text(TEXT.replace("\n  chestmnist:", "\n  Röntgen-2_1:"), encoding="utf-8")
+    assert params.read("study", path=path).study == "phantom"
