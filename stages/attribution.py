@@ -28,6 +28,8 @@ def measured(phantom) -> tuple[dict, dict]:
     from rayling.attribution import figure, on_phantom  # take a second, which other studies save
 
     pairs = list(on_phantom.pairs(seed=phantom.seed, patients=phantom.valid_patients, drawn_at=phantom.size))
+    if not pairs:  # no label is a finding that is drawn, or test has none of the phantom's own test images
+        return nothing()
     of_labels = on_phantom.by_label(pairs)
     each = {label: on_phantom.summary(found) for label, found in of_labels.items()}
     figure.draw(PICTURE, {label: found[0] for label, found in of_labels.items()}, each)

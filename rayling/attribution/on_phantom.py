@@ -3,7 +3,7 @@
 H pixels a side of an image of a network, K labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ def pairs(*, seed: int, patients: int, drawn_at: int) -> Iterator[Pair]:
     """
     test, studies = prepared.read("data/prepared.h5", "test"), studies_of_valid(seed, patients)
     networks = {name: Network(name) for name in NETWORKS}
-    for row in tqdm(chosen(test), desc="occlusion maps", unit="image", disable=None, leave=False):
+    for row in tqdm(chosen(test, among=studies), desc="occlusion maps", unit="image", disable=None, leave=False):
         study, maps = studies[test.image_id[row]], {name: network.maps(row) for name, network in networks.items()}
         for k, label in enumerate(test.names):
             if test.labels[row, k] == 1 and label in study.severities:
@@ -86,11 +86,11 @@ def studies_of_valid(seed: int, patients: int) -> dict[str, Study]:
     return {f"valid/{study.folder}/{dataset.FRONTAL}": study for study in valid}
 
 
-def chosen(test: Split) -> list[int]:
-    """The rows of the first images that give each label `IMAGES_PER_LABEL`, if test has as many."""
+def chosen(test: Split, *, among: Container[str]) -> list[int]:
+    """The rows of the first images, `among` those named, that give each label `IMAGES_PER_LABEL`."""
     rows, having = [], np.zeros(len(test.names), int)
     for row, labels in enumerate(test.labels == 1):
-        if (having[labels] < IMAGES_PER_LABEL).any():
+        if test.image_id[row] in among and (having[labels] < IMAGES_PER_LABEL).any():
             rows.append(row)
             having += labels
     return rows
