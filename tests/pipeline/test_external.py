@@ -131,6 +131,7 @@ def networks(hospitals):
     made, rng, thresholds = {}, np.random.default_rng(0), np.array([0.4, 0.6])
     calibration = Calibration(LABELS, np.array([[1.5, -0.3], [0.7, 0.2]]), thresholds)
     facts = FACTS | {"threshold": dict(zip(LABELS, thresholds.tolist(), strict=True))}
+    facts |= {"operating_point": None, "operating_points": {}}
     for name, size in zip(NETWORKS, (48, 32, 32), strict=True):
         network, header = build(size=size, labels=LABELS)
         torch.nn.init.normal_(network.linear.weight, std=3)

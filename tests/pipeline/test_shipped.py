@@ -43,6 +43,8 @@ class Asked(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        if tag == "a":  # a link is followed by people alone
+            return
         self.wanted += [value for name, value in attributes if name in ("src", "href", "srcset", "data", "action")]
 
     def handle_data(self, data):
