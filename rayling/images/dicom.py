@@ -9,107 +9,118 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pydicom import Dataset, dcmread
-from pydicom.filereader import read_file_meta_info
-from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing, pixel_array
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from rayling.images import dicom_display, dicom_pixels
+from rayling.images.dicom_values import text, whole
+from rayling.images.formats import has_preamble
 
 SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_ICT": 3, "YBR_RCT": 3}
+
+REQUIRED = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation")
 
 
 def grey(path: str | Path, *, max_pixels: int) -> Image.Image:
     """Read the single frame of a DICOM file as mode L, Columns × Rows, 0 black to 255 white.
 
     1. The stored values go through the modality LUT or the rescale (C.11.1).
-    2. They go through the first VOI LUT, or else through the first window (C.11.2); its whole output range becomes 0 to
-       255. Without either, the image's minimum and maximum become 0 and 255.
+    2. They go through the first VOI LUT that is not empty, or else through the first valid window (C.11.2); its whole
+       output range becomes 0 to 255. Without either, the image's minimum and maximum become 0 and 255.
     3. MONOCHROME1 is inverted (C.7.6.3.1.2), and padding (C.7.5.1.1.2) is made black.
 
-    An image of one value is black. Colour becomes luminance. Raises ValueError for a file deflated as a whole, no pixel
-    data, several frames, more than `max_pixels` pixels (checked in the header, before decoding) and an unsupported
-    photometric interpretation; OSError, and what pydicom raises for files that are broken or need a missing codec.
+    An image of one value is black. Colour becomes luminance. A preamble may be missing. Raises ValueError for a file
+    deflated as a whole, no image or no pixel data, several frames, more than `max_pixels` pixels (checked in the
+    header, before decoding), an unsupported photometric interpretation or transfer syntax, and attributes that are
+    damaged; OSError, and what pydicom raises for files that are broken.
     """
     with warnings.catch_warnings():
         # pydicom warns of harmless faults, several per file; numpy of the far ends of a sigmoid.
         warnings.simplefilter("ignore")
-        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        if _file_meta(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise ValueError("a file deflated as a whole")  # it may be small and inflate to gigabytes
-        dataset = dcmread(path)
+        dataset = dcmread(path, force=True)
+        _refuse_other_content(dataset)
+        _make_plain(dataset)
         _refuse_unsupported(dataset, max_pixels)
-        pixels = pixel_array(dataset, index=0)
-        return _from_colour(pixels, dataset) if pixels.ndim == 3 else Image.fromarray(_from_grey(pixels, dataset))
+        values, padding = dicom_pixels.stored(dicom_pixels.decoded(dataset), dataset)
+        if values.ndim == 3:
+            return _from_colour(values, dataset)
+        return Image.fromarray(dicom_display.levels(values, padding, dataset))
+
+
+def without_image(path: str | Path) -> str | None:
+    """Return the kind of a DICOM file that holds no image, as a report, a plan or a directory; else None.
+
+    None also for a file that cannot be read, which its reader reports. Raises OSError.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            meta = _file_meta(path)
+            if "Image Storage" in UID(text(meta, "MediaStorageSOPClassUID")).name:
+                return None  # of many, without a look at the rest
+            if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+                return None
+            return _kind_without_image(dcmread(path, force=True, stop_before_pixels=True))
+        except OSError:
+            raise
+        except Exception:  # pydicom raises some twenty types for broken files
+            return None
+
+
+def _file_meta(path: str | Path) -> Dataset:
+    """Return the file meta information (PS3.10, 7.1), without the data set."""
+    with Path(path).open("rb") as file:
+        file.seek(132 if has_preamble(file.read(132)) else 0)
+        return read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+
+
+def _kind_without_image(dataset: Dataset) -> str | None:
+    kind = UID(text(dataset.file_meta, "MediaStorageSOPClassUID") or text(dataset, "SOPClassUID"))
+    if not kind or "Image Storage" in kind.name or "Rows" in dataset:
+        return None
+    return kind.name.removesuffix(" Storage")
+
+
+def _refuse_other_content(dataset: Dataset) -> None:
+    """Raise ValueError for a file without the pixel data of an image."""
+    if kind := _kind_without_image(dataset):
+        raise ValueError(f"a DICOM file that holds no image ({kind})")
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        raise ValueError("pixels of floating point")
+    if not dataset.get("PixelData"):  # pydicom drops compressed pixel data that are cut off
+        raise ValueError("no pixel data, or a file cut short")
+
+
+def _make_plain(dataset: Dataset) -> None:
+    """Give the header, of which values may be doubled or of another type, the form that pydicom's decoders take.
+
+    Raises ValueError, which names it, for a number that is absent, empty or no integer.
+    """
+    header = {keyword: whole(dataset, keyword) for keyword in REQUIRED}
+    header |= {"NumberOfFrames": whole(dataset, "NumberOfFrames", 1)}
+    header |= {"PhotometricInterpretation": text(dataset, "PhotometricInterpretation").upper()}
+    for keyword, value in header.items():
+        if keyword in dataset:
+            del dataset[keyword]  # with its type
+        setattr(dataset, keyword, value)
 
 
 def _refuse_unsupported(dataset: Dataset, max_pixels: int) -> None:
     """Raise ValueError for an image that we do not read, from its header alone."""
-    if not dataset.get("PixelData"):  # pydicom drops compressed pixel data that are cut off
-        raise ValueError("no pixel data, or a file cut short")
-    if (frames := int(dataset.get("NumberOfFrames") or 1)) > 1:
-        raise ValueError(f"{frames} frames")
+    if dataset.NumberOfFrames > 1:
+        raise ValueError(f"{dataset.NumberOfFrames} frames")
     if dataset.Rows * dataset.Columns > max_pixels:
         raise ValueError(f"{dataset.Columns}×{dataset.Rows} pixels")
-    interpretation, samples = dataset.get("PhotometricInterpretation"), dataset.get("SamplesPerPixel")
+    interpretation, samples = dataset.PhotometricInterpretation, dataset.SamplesPerPixel
     if SAMPLES.get(interpretation, 0) != samples:
-        raise ValueError(f"photometric interpretation {interpretation} with {samples} samples a pixel")
+        raise ValueError(f"photometric interpretation {interpretation or 'empty'} with {samples} samples a pixel")
+    if not 1 <= dataset.BitsStored <= dataset.BitsAllocated:
+        raise ValueError(f"BitsStored {dataset.BitsStored} of BitsAllocated {dataset.BitsAllocated}")
 
 
-def _from_colour(pixels: np.ndarray, dataset: Dataset) -> Image.Image:
-    """Return the luminance of pixels (Rows, Columns, 3), which pydicom has converted to RGB."""
-    scaled = pixels * (255 / (2**dataset.BitsStored - 1))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("L")
-
-
-def _from_grey(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Return the grey levels, uint8 (Rows, Columns), of the stored values."""
-    padding = _padding(pixels, dataset)
-    # int64, because pydicom's lookup in a modality LUT overflows in the type of the pixels.
-    values, low, high = _displayed(apply_modality_lut(pixels.astype(np.int64), dataset), padding, dataset)
-    if low == high:
-        return np.zeros(pixels.shape, np.uint8)
-    levels = np.rint((values - low) * (255 / (high - low))).clip(0, 255).astype(np.uint8)
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        levels = 255 - levels
-    levels[padding] = 0
-    return levels
-
-
-def _padding(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Return which pixels are padding, bool (Rows, Columns)."""
-    value, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
-    if value is None:
-        return np.zeros(pixels.shape, bool)
-    ends = (value, value if limit is None else limit)
-    return (pixels >= min(ends)) & (pixels <= max(ends))
-
-
-def _displayed(values: np.ndarray, padding: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
-    """Return the values as the file wants them shown, and the values of black and of white."""
-    if dataset.get("VOILUTSequence"):
-        return _looked_up(values, dataset)
-    if (ends := _window_ends(dataset)) is not None:
-        return apply_windowing(values, dataset), *ends
-    seen = values[~padding]
-    return (values, seen.min(), seen.max()) if seen.size else (values, 0, 0)
-
-
-def _looked_up(values: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
-    """Return the values through the first VOI LUT, and the range of its nominal depth."""
-    table = dataset.VOILUTSequence[0]
-    entries, first, bits = table.LUTDescriptor
-    entries = entries or 2**16  # the standard writes 65,536, too large for two bytes, as 0
-    if len(table.LUTData) < entries:
-        raise ValueError(f"a VOI LUT of fewer than its {entries} entries")
-    # pydicom 3.0 indexes in the type of the entries: 8 bits, or values outside the table, would wrap around.
-    table.LUTDescriptor[2] = 16
-    inside = np.rint(values).clip(first, first + entries - 1).astype(np.int64)
-    return apply_voi(inside, dataset), 0, 2**bits - 1
-
-
-def _window_ends(dataset: Dataset) -> np.ndarray | None:
-    """Return the first window's output for -∞ and ∞, or None if there is no window that pydicom accepts."""
-    if not dataset.get("VOILUTFunction"):
-        dataset.VOILUTFunction = "LINEAR"  # pydicom assumes this for an absent function, not for an empty one
-    try:
-        ends = apply_windowing(np.array([-np.inf, np.inf]), dataset)
-    except (LookupError, TypeError, ValueError):
-        return None
-    return ends if np.isfinite(ends).all() else None
+def _from_colour(values: np.ndarray, dataset: Dataset) -> Image.Image:
+    """Return the luminance of RGB values (Rows, Columns, 3)."""
+    scaled = np.rint(values * (255 / (2**dataset.BitsStored - 1))).clip(0, 255)
+    return Image.fromarray(scaled.astype(np.uint8)).convert("L")

@@ -15,7 +15,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from rayling.common.atomic import name_in_errors
-from rayling.common.errors import BadInput, print_error
+from rayling.common.errors import BadInput, print_error, printable
 from rayling.common.parallel import prefetch
 from rayling.images import reading
 from rayling.predict import explanation
@@ -96,7 +96,8 @@ def answer_or_error(model: OnnxModel, path: str | BadInput) -> Answer | BadInput
 def list_images(names: list[str]) -> list[str | BadInput]:
     """The files that were named: also those in folders, and for `-` those listed on standard input, one a line.
 
-    A folder without an image is an error among them. Raises BadInput if there is no file at all.
+    A folder without an image is an error among them. DICOM files in folders that hold no image are counted on standard
+    error. Raises BadInput if there is no file at all.
     """
     paths = []
     for name in names:
@@ -104,8 +105,10 @@ def list_images(names: list[str]) -> list[str | BadInput]:
             lines = sys.stdin.buffer.read().split(b"\n")  # names of files can be any bytes
             paths += [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
         elif os.path.isdir(name):  # noqa: PTH112 - pathlib raises for some names
-            images = [str(Path(name, image)) for image in reading.image_files(name)]
-            paths += images or [BadInput(f"{name}: {NO_IMAGE}")]
+            found = reading.listing(name)
+            if line := found.passed_over():
+                print(printable(f"{name}: {line}"), file=sys.stderr)
+            paths += [str(Path(name, image)) for image in found.images] or [BadInput(f"{name}: {NO_IMAGE}")]
         else:
             paths.append(name)
     if not any(isinstance(path, str) for path in paths):

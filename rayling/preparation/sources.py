@@ -84,8 +84,14 @@ def images(root: Path, data: Data, table: pd.DataFrame) -> Iterator[File | np.nd
 
 
 def unlisted(root: Path, table: pd.DataFrame) -> list[str]:
-    """Return the images below `root` that are not in `table`: in no CSV, or in a folder that is no class."""
-    return sorted(set(reading.utf8_image_files(root)) - set(table["image"]))
+    """Return the images below `root` that are not in `table`: in no CSV, or in a folder that is no class.
+
+    DICOM files that hold no image are counted on standard output.
+    """
+    found = reading.utf8_listing(root)
+    if line := found.passed_over():
+        print(f"prepare: {line}")
+    return sorted(set(found.images) - set(table["image"]))
 
 
 def _refuse_link(root: Path, folder: str) -> None:

@@ -2,7 +2,7 @@
 
 import gdcm
 import numpy as np
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
@@ -23,7 +23,18 @@ def write(path, pixels, **attributes):
     dataset.add_new("PixelData", "OW", pixels.tobytes())
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
-    dataset.HighBit = dataset.BitsStored - 1
+    dataset.HighBit = attributes.get("HighBit", dataset.BitsStored - 1)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def encode(path, syntax):
+    """The file, changed to an uncompressed transfer syntax."""
+    little, dataset = dcmread(path), Dataset()
+    dataset.update(little)
+    dataset.file_meta, little.file_meta.TransferSyntaxUID = little.file_meta, syntax
+    if not syntax.is_little_endian:
+        dataset.PixelData = np.frombuffer(little.PixelData, f"u{little.BitsAllocated // 8}").byteswap().tobytes()
     dataset.save_as(path, enforce_file_format=True)
     return path
 
@@ -62,4 +73,12 @@ def lut(first, bits, entries, kind="US", length=None):
     item = Dataset()
     item.add_new("LUTDescriptor", kind, [(length or len(entries)) % 2**16, first, bits])
     item.add_new("LUTData", "US" if length else "OW", list(entries) if length else np.array(entries, "<u2").tobytes())
+    return item
+
+
+def packed_lut(entries, kind="OW"):
+    """A modality or VOI LUT of 8 bits from 0 with two entries to a word, the first in the lower byte."""
+    item, content = lut(0, 8, []), bytes(entries) + bytes(len(entries) % 2)
+    item.LUTDescriptor[0] = len(entries)
+    item.add_new("LUTData", kind, content if kind == "OW" else np.frombuffer(content, "<u2").tolist())
     return item

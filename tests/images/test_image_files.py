@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydicom import dcmread
+from pydicom.uid import BasicTextSRStorage
 
 from rayling.common.errors import BadInput
 from rayling.images import reading
@@ -42,6 +44,25 @@ def test_a_name_that_is_not_utf8_is_refused_in_one_line(tmp_path):
 )
 def test_a_file_that_cannot_be_opened_is_listed_so_that_its_reader_reports_it():
     assert reading.is_image(Path("/proc/self/mem")) and not reading.is_image(Path("/proc/self/status"))
+
+
+def test_dicom_without_an_image_is_listed_apart_whatever_its_name(tmp_path):
+    film, report = write(tmp_path / "IM1", noise(0, 9, "u1")), {"SOPClassUID": BasicTextSRStorage}
+    for name in ("IM2", "report.dcm"):
+        dataset = dcmread(write(tmp_path / name, noise(0, 9, "u1"), **report))
+        for keyword in ("Rows", "Columns", "PixelData"):
+            del dataset[keyword]
+        dataset.file_meta.MediaStorageSOPClassUID = BasicTextSRStorage
+        dataset.save_as(tmp_path / name)
+    (tmp_path / "cut.dcm").write_bytes(film.read_bytes()[:300])  # too short to tell: its reader reports it
+    (tmp_path / "film.dcm").write_bytes(film.read_bytes())
+    (tmp_path / "other.dcm").write_text("no DICOM")
+    os.mkfifo(tmp_path / "pipe.dcm")  # to open it would wait for ever
+    found = reading.listing(tmp_path)
+    assert found.images == ["IM1", "cut.dcm", "film.dcm", "other.dcm", "pipe.dcm"]
+    assert found.without_image == ["IM2 (Basic Text SR)", "report.dcm (Basic Text SR)"]
+    assert found.passed_over() == "passed over DICOM files that hold no image: 2, the first IM2 (Basic Text SR)"
+    assert reading.Listing(found.images, []).passed_over() is None
 
 
 def test_dicom_is_recognised_by_content(tmp_path):

@@ -98,9 +98,9 @@ def broken(tmp_path):
     return {
         "half.jpeg": "truncated",
         "half.png": "",
-        "empty.png": "another format, or nothing",
-        "text.png": "another format, or nothing",
-        "gif.png": "another format, or nothing",
+        "empty.png": "found an empty file;",
+        "text.png": "found text;",
+        "gif.png": "found a GIF image;",
         "bomb.png": "10001×10000 pixels",
         "huge.png": "1600000000 pixels",
         "absent.png": "No such file",

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
+import pydicom
 import pytest
 
 from rayling.predict import __main__
@@ -91,7 +93,7 @@ def test_an_unreadable_image_is_reported_and_the_others_are_answered(predict):
     done = predict("student.onnx", "images/a.png", "broken.png", "absent.png", "images/d.jpg", "--csv")
     assert done.status == 1 and images_in(done.stdout) == ["images/a.png", "images/d.jpg"]
     broken, absent = done.stderr.splitlines()
-    assert "broken.png: found another format" in broken and "absent.png: found No such" in absent
+    assert "broken.png: found text;" in broken and "absent.png: found No such" in absent
 
 
 @pytest.mark.parametrize("lines", [b"images/d.jpg\n\nimages/a.png\n", b"images/d.jpg\r\nimages/a.png\r\n"])
@@ -141,6 +143,19 @@ def test_a_folder_without_images_is_reported_and_the_others_are_answered(predict
     done = predict("student.onnx", "empty", "images/a.png", "--csv")
     assert done.status == 1 and images_in(done.stdout) == ["images/a.png"]
     assert done.stderr == "error: empty: found no image, expected PNG, JPEG or DICOM files\n"
+
+
+def test_the_films_of_a_disc_are_answered_and_its_other_dicom_files_are_counted(folder, predict, tmp_path):
+    shipped = Path(pydicom.__file__).parent / "data/test_files"
+    for name in ("CT_small.dcm", "dicomdirtests/DICOMDIR", "test-SR.dcm", "rtplan.dcm"):
+        shutil.copy(shipped / name, tmp_path)
+    done = predict("student.onnx", tmp_path, "--csv")
+    assert (done.status, images_in(done.stdout)) == (0, [str(tmp_path / "CT_small.dcm")])
+    count = "passed over DICOM files that hold no image: 3, the first DICOMDIR (Media Storage Directory)"
+    assert done.stderr == f"{tmp_path}: {count}\n"
+    done = predict("student.onnx", tmp_path / "test-SR.dcm", "images/a.png", "--csv")
+    assert done.status == 1 and images_in(done.stdout) == ["images/a.png"]
+    assert "test-SR.dcm: found a DICOM file that holds no image (Comprehensive SR); expected" in done.stderr
 
 
 def test_a_name_with_control_characters_stays_in_its_line(folder, predict, tmp_path):

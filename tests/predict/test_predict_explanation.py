@@ -46,7 +46,7 @@ def test_the_picture_warns_of_an_image_that_is_out_of_distribution(predict, tmp_
 
 def test_an_unreadable_image_is_not_explained(predict, tmp_path):
     done = predict("student.onnx", "broken.png", "--explain", tmp_path / "nothing.png")
-    assert done.status == 1 and done.stderr.startswith("error: broken.png: found another format")
+    assert done.status == 1 and done.stderr.startswith("error: broken.png: found text;")
     assert not (tmp_path / "nothing.png").exists()
 
 

@@ -1,8 +1,11 @@
 """Several sources in one study: names, exclusive labels, and images that are in no source."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -113,6 +116,15 @@ def test_a_link_below_the_root_is_refused_because_dvc_does_not_follow_it(root, t
 def test_images_that_are_in_no_source_are_listed(root):
     table = sources.read(root, data(folders(folder="kids"), ADULTS), study="mix")
     assert sources.unlisted(root, table) == ["kids/notes/c.png"]
+
+
+def test_dicom_without_an_image_is_no_image_of_a_class_and_is_counted(root, capsys):
+    shutil.copy(Path(pydicom.__file__).parent / "data/test_files/test-SR.dcm", root / "kids/ok")
+    table = sources.read(root, data(folders(folder="kids"), ADULTS), study="mix")
+    assert "kids/ok/test-SR.dcm" not in table["image"].tolist()
+    assert sources.unlisted(root, table) == ["kids/notes/c.png"]
+    line = "prepare: passed over DICOM files that hold no image: 1, the first kids/ok/test-SR.dcm (Comprehensive SR)"
+    assert capsys.readouterr().out == f"{line}\n"
 
 
 def test_images_come_from_files_and_from_archives(root):

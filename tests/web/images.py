@@ -4,10 +4,10 @@ from zlib import compress
 
 import numpy as np
 from PIL import Image, PngImagePlugin
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import ImplicitVRLittleEndian
 
-from tests.images.dicom_files import lut, recode
+from tests.images.dicom_files import lut, packed_lut, recode
 from tests.images.dicom_files import write as write_dicom
 
 TURNS = range(1, 9)
@@ -116,6 +116,7 @@ JPEGS = {
 NOISE = np.random.default_rng(3).integers(0, 4096, (60, 45)).astype("u2")
 PADDED = np.where(np.arange(45) < 9, 63_536, NOISE).astype("u2")
 WINDOW = {"WindowCenter": [1500, 9], "WindowWidth": [900, 9]}
+FILM = sixteen_bits(0, 4095)
 RESCALED = {"RescaleSlope": 1.5, "RescaleIntercept": -900}
 
 
@@ -123,6 +124,13 @@ def implicit(path, pixels, **attributes):
     dataset = dcmread(write_dicom(path, pixels, **attributes))
     dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def with_unsigned_padding(path, pixels):
+    dataset = dcmread(write_dicom(path, pixels))
+    dataset.add_new("PixelPaddingValue", "US", 63_536)
+    dataset.save_as(path)
     return path
 
 
@@ -156,6 +164,16 @@ DICOMS = {
     "modality table": dicom(ModalityLUTSequence=[lut(30, 16, range(60_000, 0, -17))], **WINDOW),
     "modality table, 8 bits": dicom(xray(), ModalityLUTSequence=[lut(0, 8, [n * 37 % 233 for n in range(256)])]),
     "implicit": dicom(write=implicit, **WINDOW, **RESCALED),
+    "left-justified": dicom(FILM << 4, BitsStored=12, HighBit=15, **WINDOW),
+    "left-justified, signed": dicom(((FILM.astype("i2") - 2048) << 4).astype("i2"), BitsStored=12, HighBit=15),
+    "a high bit that is belied": dicom(FILM, BitsStored=12, HighBit=15, **WINDOW),
+    "padding, signed, written as unsigned": dicom(PADDED.astype("i2"), write=with_unsigned_padding),
+    "padding in bits that are not stored": dicom(PADDED, BitsStored=12, PixelPaddingValue=63_536, **WINDOW),
+    "empty rescale": dicom(RescaleSlope="", RescaleIntercept="-90", **WINDOW),
+    "empty window before a whole one": dicom(WindowCenter=["", "2000"], WindowWidth=["", "1000"]),
+    "empty table": dicom(VOILUTSequence=[Dataset()], ModalityLUTSequence=[Dataset()], **WINDOW),
+    "packed table": dicom(xray(), VOILUTSequence=[packed_lut([n * 37 % 256 for n in range(255)])]),
+    "modality table, 12 bits": dicom(ModalityLUTSequence=[lut(0, 12, range(4095, -1, -1))], **WINDOW),
 }
 
 FILES = {
@@ -219,9 +237,10 @@ BROKEN = {
     "a DICOM's first bytes": (written(bytes(128) + b"DICM"), "damaged DICOM"),
     "a compressed DICOM": (lambda path: recode(dicom()(path), "JPEG2000Lossless"), "is a compressed DICOM file"),
     "a DICOM of two frames": (dicom(NumberOfFrames=2, PixelData=bytes(4 * NOISE.size)), "has 2 frames"),
+    "a DICOM of more bits than it says": (dicom(FILM, BitsStored=11), "values of more than the 11 bits"),
     "a DICOM in colour": (dicom(colour()), "in RGB"),
     "a DICOM without pixels": (dicom(PixelData=b""), "without its pixels"),
-    "a DICOM with a short table": (dicom(VOILUTSequence=[lut(0, 8, range(9), length=18)]), "damaged look-up table"),
+    "a DICOM with a short table": (dicom(VOILUTSequence=[lut(0, 8, range(9), length=20)]), "damaged look-up table"),
     "a huge PNG": (overstated, "has 12000 × 9000 pixels; this page reads at most 100 megapixels"),
     "a huge JPEG": (overstated_jpeg, "has 12000 × 9000 pixels"),
     "a huge DICOM": (dicom(Rows=9_000, Columns=12_000), "has 12000 × 9000 pixels"),

@@ -11,6 +11,13 @@ export function text(dataset, tag) {
   return dataset.string(tag)?.trim();
 }
 
+/** The numbers of two elements of text, side by side; [] if one is absent or empty. @returns {[number, number][]} */
+export function pairs(dataset, first, second) {
+  const count = Math.min(...[first, second].map((tag) => text(dataset, tag)?.split("\\").length ?? 0));
+  const at = (tag, n) => dataset.floatString(tag, n) ?? NaN;
+  return Array.from({ length: count }, (_, n) => [at(first, n), at(second, n)]);
+}
+
 /** A 16-bit number, signed if its VR says so or, in files with implicit VR, if the pixels are signed. */
 export function signedByFile(dataset, tag, pixelsSigned) {
   return number(dataset, tag, isSigned(dataset, tag, pixelsSigned) ? "int16" : "uint16");
@@ -22,21 +29,25 @@ function isSigned(dataset, tag, pixelsSigned) {
 }
 
 /**
- * The first look-up table of a sequence (PS3.3 C.11.1.1 and C.11.2.1.1), undefined if there is none.
+ * The first look-up table of a sequence that has entries (PS3.3 C.11.1.1 and C.11.2.1.1), undefined if there is none.
  *
- * @returns {{first: number, bits: number, entries: Uint16Array} | undefined} `first`: the value that maps to
- *   the first entry; `bits`: the nominal depth of the entries
+ * @returns {{first: number, bits: number, entries: Uint16Array | Uint8Array} | undefined} `first`: the value that maps
+ *   to the first entry; `bits`: the nominal depth of the entries
  * @throws {BadImage} if entries are missing
  */
 export function lookUpTable(dataset, tag, pixelsSigned) {
-  const item = dataset.elements[tag]?.items?.[0]?.dataSet;
+  const item = dataset.elements[tag]?.items?.find(({ dataSet }) => dataSet.elements.x00283006?.length)?.dataSet;
   if (!item) return undefined;
   const { x00283002: descriptor, x00283006: content } = item.elements;
-  const count = item.uint16("x00283002", 0) || 2 ** 16; // 0 stands for 65,536, which does not fit into two bytes
-  if (!(descriptor?.length >= 6 && content?.length >= 2 * count)) {
+  if (!(descriptor?.length >= 6)) throw new BadImage("is a DICOM file with a damaged look-up table");
+  const [count, bits] = [item.uint16("x00283002", 0) || 2 ** 16, item.uint16("x00283002", 2)]; // 0 stands for 65,536
+  const packed = bits <= 8 && content.length - (content.length % 2) === count + (count % 2) && count > 1;
+  const length = packed ? count : 2 * count;
+  if (content.length < length || bits < 1 || bits > 16) {
     throw new BadImage("is a DICOM file with a damaged look-up table");
   }
-  const first = isSigned(item, "x00283002", pixelsSigned) ? item.int16("x00283002", 1) : item.uint16("x00283002", 1);
-  const entries = item.byteArray.slice(content.dataOffset, content.dataOffset + 2 * count);
-  return { first, bits: item.uint16("x00283002", 2), entries: new Uint16Array(entries.buffer) };
+  const asSigned = isSigned(item, "x00283002", pixelsSigned) || pixelsSigned;
+  const first = asSigned ? item.int16("x00283002", 1) : item.uint16("x00283002", 1);
+  const entries = item.byteArray.slice(content.dataOffset, content.dataOffset + length);
+  return { first, bits, entries: packed ? entries : new Uint16Array(entries.buffer) };
 }

@@ -1,11 +1,12 @@
 import { BadImage, checkSize } from "./bad-image.js";
 import { displayed } from "./dicom-display.js";
-import { lookUpTable, number, signedByFile, text } from "./dicom-values.js";
+import { storedValues } from "./dicom-pixels.js";
+import { checkSyntax } from "./dicom-syntax.js";
+import { lookUpTable, number, pairs, signedByFile, text } from "./dicom-values.js";
 import dicomParser from "./vendor/dicom-parser.js";
 
 /** @import { GreyImage } from "./resize.js" */
 
-const UNCOMPRESSED = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]; // implicit, explicit VR little endian
 const GREYS = ["MONOCHROME1", "MONOCHROME2"];
 const ARRAYS = {
   8: [Uint8Array, Int8Array],
@@ -18,16 +19,14 @@ export function fromDicom(bytes) {
   const dataset = parsed(bytes);
   const about = attributes(dataset);
   check(about);
-  const data = displayed(stored(dataset, about), about);
+  const { values, padding } = storedValues(words(dataset, about), about);
+  const data = displayed(values, padding, about);
   return { width: about.columns, height: about.rows, data };
 }
 
 function parsed(bytes) {
   try {
-    const syntax = text(dicomParser.readPart10Header(bytes), "x00020010");
-    if (syntax && !UNCOMPRESSED.includes(syntax)) {
-      throw new BadImage(`is a compressed DICOM file (${syntax}); this page reads uncompressed ones`);
-    }
+    checkSyntax(text(dicomParser.readPart10Header(bytes), "x00020010"));
     return dicomParser.parseDicom(bytes);
   } catch (error) {
     if (error instanceof BadImage) throw error;
@@ -47,13 +46,13 @@ function attributes(dataset) {
     interpretation: text(dataset, "x00280004"),
     bitsAllocated: number(dataset, "x00280100"),
     bitsStored: number(dataset, "x00280101"),
+    highBit: number(dataset, "x00280102"),
     signed,
     padding: signedByFile(dataset, "x00280120", signed),
     paddingLimit: signedByFile(dataset, "x00280121", signed),
     slope: number(dataset, "x00281053", "floatString"),
     intercept: number(dataset, "x00281052", "floatString"),
-    center: number(dataset, "x00281050", "floatString"),
-    width: number(dataset, "x00281051", "floatString"),
+    windows: pairs(dataset, "x00281050", "x00281051"),
     shape: text(dataset, "x00281056") || "LINEAR",
     modality: lookUpTable(dataset, "x00283000", signed),
     voi: lookUpTable(dataset, "x00283010", signed),
@@ -72,14 +71,11 @@ function check({ rows, columns, frames, samples, interpretation, bitsAllocated, 
   }
 }
 
-/** The stored values, without the overlays that old files keep in the bits above them. */
-function stored(dataset, { rows, columns, bitsAllocated, bitsStored, signed }) {
+/** The words of the pixels, of which the stored values are a part. */
+function words(dataset, { rows, columns, bitsAllocated, signed }) {
   const length = (rows * columns * bitsAllocated) / 8;
   const element = dataset.elements.x7fe00010;
   if (!element || element.length < length) throw new BadImage("is a DICOM file without its pixels, or cut short");
   const content = dataset.byteArray.slice(element.dataOffset, element.dataOffset + length);
-  const values = new ARRAYS[bitsAllocated][signed ? 1 : 0](content.buffer);
-  const unused = 32 - bitsStored;
-  if (bitsStored === bitsAllocated) return values;
-  return values.map((value) => (signed ? (value << unused) >> unused : (value << unused) >>> unused));
+  return new ARRAYS[bitsAllocated][signed ? 1 : 0](content.buffer);
 }
