@@ -119,7 +119,7 @@ def test_a_source_of_which_no_film_is_left_is_refused(hospitals):
 
 def test_a_film_that_cannot_be_read_is_listed_and_too_many_are_refused(hospitals):
     (NORTH / "5.png").write_bytes(b"no image")
-    refused(r"data.max_unreadable: 0.0% are allowed, found 1 of 72 .*data/external.csv.*north/5.png: found another")
+    refused(r"data.max_unreadable: 0.0% are allowed, found 1 of 72 .*data/external.csv.*north/5.png: found text")
     found, listed = run(max_unreadable=0.05)
     assert listed.loc["north/5.png", "left_out"] == "unreadable" and len(found.image_id) == 71
 
