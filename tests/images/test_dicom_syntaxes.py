@@ -74,7 +74,7 @@ for path in sys.argv[2:]:
 def answers(paths, gdcm="with"):
     """The grey levels of each file, or why it is refused, in a process of its own with or without gdcm."""
     command = [sys.executable, "-c", READ, gdcm, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
