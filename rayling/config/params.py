@@ -6,6 +6,7 @@ names with the `params:` of the stage in `dvc.yaml`.
 
 import difflib
 import reprlib
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +49,8 @@ def read_all(path: str | Path = "params.yaml") -> dict:
 def _parsed(path: str | Path) -> object:
     try:
         # YAML 1.2, as DVC reads it: 1e-4 is a number, and "no" is a word
-        return YAML(typ="safe", pure=True).load(Path(path))
+        text = Path(path).read_text("utf-8-sig")
+        return YAML(typ="safe", pure=True).load(unicodedata.normalize("NFC", text))  # as the readers' tables are
     except FileNotFoundError:
         raise BadInput(f"{path}: not found, expected in the repository's root") from None
     except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or the 30th of February

@@ -51,8 +51,8 @@ class Data(Section):
     def _agrees(self) -> "Data":
         if self.exclusive and len(self.labels) < 2:
             raise ValueError(f"exclusive: found true and the one label {self.labels[0]!r}, expected two or more")
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"labels: found one twice in {self.labels}, expected each once")
+        if len({"".join(label.casefold().split()) for label in self.labels}) < len(self.labels):
+            raise ValueError(f"labels: found one twice in {self.labels}, case and spaces apart, expected each once")
         for label in self.labels:
             if label in RESERVED or "$" in label or not label.isprintable() or label != label.strip() or not label:
                 raise ValueError(f"labels: found {label!r}, expected another name (no $, none of {sorted(RESERVED)})")

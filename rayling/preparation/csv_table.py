@@ -11,6 +11,7 @@ import pandas as pd
 
 from rayling.common.atomic import atomic
 from rayling.common.errors import BadInput
+from rayling.preparation.identities import composed
 
 
 class Header:
@@ -47,8 +48,8 @@ def header(file: str | Path) -> Header:
 def read(file: str | Path, *, columns: Iterable[str], optional: Iterable[str] = ()) -> pd.DataFrame:
     """Return the named columns as stripped text ("" for a missing optional one), and `at`: the file and the row.
 
-    Understands a byte order mark, CRLF and quoted commas; for names see `Header`. Raises `BadInput` for a missing file
-    or column, a row of another length and bad UTF-8.
+    Accents are in Unicode's composed form. Understands a byte order mark, CRLF and quoted commas; for names see
+    `Header`. Raises `BadInput` for a missing file or column, a row of another length and bad UTF-8.
     """
     file, columns = Path(file), list(columns)
     with _rows(file, expected=f"a CSV with columns {', '.join(columns)}") as rows:
@@ -104,9 +105,9 @@ def suggestion(name: str, known: Collection[str]) -> str:
 def _cells(row: dict[str, str], *, names: dict[str, str], at: str) -> tuple[str, ...]:
     if None in row or None in row.values():  # how DictReader marks too many cells, and too few
         raise BadInput(f"{at}: found another number of cells than the header has; expected the same")
-    return *(row.get(name, "").strip() for name in names.values()), at
+    return *(composed(row.get(name, "").strip()) for name in names.values()), at
 
 
 def _normalised(name: str) -> str:
     """Datasets have written `patientid`, `Patientid` and `patient id`, `finding` and `findings`: each is one name."""
-    return re.sub(r"[\s_]", "", name.lower()).removesuffix("s")
+    return re.sub(r"[\s_]", "", composed(name).lower()).removesuffix("s")

@@ -31,6 +31,7 @@ from rayling.config.schema import Data
 from rayling.config.sources import MedMNIST, Source
 from rayling.images import reading
 from rayling.images.reading import File
+from rayling.preparation import identities
 from rayling.preparation.readers.chexpert import chexpert
 from rayling.preparation.readers.class_folders import class_folders
 from rayling.preparation.readers.covid_chestxray import covid_chestxray
@@ -111,13 +112,23 @@ def _read_source(root: Path, source: Source, data: Data, study: str) -> pd.DataF
         table = _without_labels(read, root / source.folder, data.labels, settings)
     else:
         table = read(root / source.folder, labels=data.labels, **settings)
-    name = study if source.folder == "." else source.folder
+    name, where = study if source.folder == "." else source.folder, root / source.folder
+    patient = table["patient"]
+    named = patient[patient != table["image"]]  # the others are patients of their own
+    patient = identities.merged(named, what="patients", where=where).reindex(table.index).fillna(patient)
     return table.assign(
-        image=[(Path(source.folder) / image).as_posix() for image in table["image"]],
-        source=table["source"].replace("", name) if "source" in table else name,
+        image=[(Path(source.folder) / image).as_posix() for image in identities.on_disk(where, table["image"])],
+        source=_origin(table, where).replace("", name),
         unlabelled=source.unlabelled,
-        patient=table["patient"] if len(data.sources) == 1 else f"{name}/" + table["patient"],
+        patient=patient if len(data.sources) == 1 else f"{name}/" + patient,
     )
+
+
+def _origin(table: pd.DataFrame, where: Path) -> pd.Series:
+    """Return the column `source` of a reader's table in one spelling, "" where it has none."""
+    if "source" not in table:
+        return pd.Series("", index=table.index)
+    return identities.merged(table["source"], what="sources", where=where)
 
 
 def _without_labels(read: Callable, folder: Path, labels: list[str], settings: dict) -> pd.DataFrame:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from rayling.common.errors import BadInput
 from rayling.config.schema import Data
-from rayling.preparation import csv_table
+from rayling.preparation import csv_table, identities
 from rayling.storage.prepared import SPLITS
 
 OFFICIAL = ("", *SPLITS)  # what an image may have before the split; of a group's images the last of these counts
 LEFT_OUT = "left out"
+ELSEWHERE = "patient or duplicate is in"
 MIN_GROUPS = 5  # in the smallest split of a source; sources with fewer are split together
 
 
@@ -35,12 +36,12 @@ def assign(table: pd.DataFrame, data: Data, *, seed: int) -> pd.DataFrame:
     split = pd.concat([split, unlabelled.where(unlabelled == "train", LEFT_OUT)])
     table.loc[kept.index, "split"] = split
     conflict = split[split == LEFT_OUT].index
-    table.loc[conflict, "left_out"] = "patient or duplicate is in " + kept.loc[conflict, "group"].map(of_group)
+    table.loc[conflict, "left_out"] = f"{ELSEWHERE} " + kept.loc[conflict, "group"].map(of_group)
     copy = table["left_out"] == "copy"
     of_digest = table[table["left_out"] == ""].set_index("digest")["split"]
     table.loc[copy, "split"] = table.loc[copy, "digest"].map(of_digest).fillna(LEFT_OUT)
     table.loc[~copy & (table["left_out"] != ""), "split"] = LEFT_OUT
-    refuse_empty(table[table["left_out"] == ""], data)
+    refuse_empty(table, data)
     return table
 
 
@@ -67,12 +68,15 @@ def by_group(table: pd.DataFrame, *, labels: list[str], dev: float, test: float,
     return split.mask(((official == "test") & (own != "test")) | ((official == "dev") & (own == "train")), LEFT_OUT)
 
 
-def refuse_empty(kept: pd.DataFrame, data: Data) -> None:
+def refuse_empty(table: pd.DataFrame, data: Data) -> None:
     """Raise `BadInput` if a split has no image, or if train lacks positives or negatives of a label."""
+    kept, moved = table[table["left_out"] == ""], table["left_out"].str.startswith(ELSEWHERE).sum()
     for split in SPLITS:
         if not (kept["split"] == split).any():
-            shares = f"data.dev {data.dev}, data.test {data.test}"
-            raise BadInput(f"{split}: found none of {len(kept)} images, expected some: {shares}")
+            why = f"data.dev {data.dev}, data.test {data.test}"
+            if moved:
+                why = f"{moved} others are left out, as their {ELSEWHERE} dev or test: official splits share patients"
+            raise BadInput(f"{split}: found none of {len(kept)} images, expected some: {why}")
     train = kept.loc[kept["split"] == "train", data.labels]
     for label in data.labels:
         if not (train[label] == 1).any():
@@ -90,16 +94,17 @@ def from_csv(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """
     cells = csv_table.read(path, columns=["image", "split"], optional=["left_out"])
     cells["image"] = csv_table.checked_paths(cells, "image")
-    unknown = ~cells["split"].isin([*OFFICIAL, LEFT_OUT])
-    csv_table.refuse(cells, unknown, "split", "train, dev, test, left out or blank")
-    csv_table.refuse(cells, ~cells["image"].isin(table["image"]), "image", "an image of the study")
-    given = table["image"].map(cells.set_index("image")["split"])
+    split = identities.without_blanks(cells["split"]).str.lower().map(identities.SPLITS | {LEFT_OUT: LEFT_OUT})
+    csv_table.refuse(cells, split.isna(), "split", "train, dev, test, left out or blank")
+    image = table["image"].map(identities.composed)
+    csv_table.refuse(cells, ~cells["image"].isin(image), "image", "an image of the study")
+    given = image.map(split.set_axis(cells["image"]))
     wanted = (table["left_out"] != "") & given.isin(SPLITS)
     if wanted.any():
         row = table[wanted].iloc[0]
         raise BadInput(f"{path}: {row['image']} is {given[wanted].iloc[0]}, expected left out: {row['left_out']}")
     copies = cells.loc[cells["left_out"] == "copy", "image"]  # of images in dev or test, as `write_csv` lists them
-    scored = table["unlabelled"] & given.isin(["dev", "test"]) & ~table["image"].isin(copies)
+    scored = table["unlabelled"] & given.isin(["dev", "test"]) & ~image.isin(copies)
     if scored.any():
         row = table[scored].iloc[0]
         found = f"{row['image']} is {given[scored].iloc[0]}"

@@ -144,3 +144,18 @@ def test_a_missing_file_is_named(tmp_path):
     absent, settings = tmp_path / "absent", {"uncertain": {"default": "ones"}, "blank": "zeros", "classes": {}}
     line = refused(chexpert, absent, labels=LABELS, **settings)
     assert line.startswith(f"{absent}/train.csv: no such file; expected a CSV with columns Path, ")
+
+
+@pytest.mark.parametrize("prefix", ["", "CheXpert-v1.0/", "CheXpert-v1.0-small/"])
+def test_a_path_may_begin_with_the_folder_of_the_set_or_not(tmp_path, prefix):
+    train, valid = (text.replace("CheXpert-v1.0-small/", prefix) for text in (TRAIN, VALID))
+    table, usual = read(tmp_path, train=train, valid=valid), read(tmp_path)
+    assert table["image"].tolist() == usual["image"].tolist()
+    assert table["patient"].tolist() == usual["patient"].tolist()
+
+
+def test_frontal_or_lateral_is_needed_by_frontal_only_alone(tmp_path):
+    train, valid = (text.replace("Frontal/Lateral", "Something") for text in (TRAIN, VALID))
+    table = read(tmp_path, train=train, valid=valid, frontal_only=False)
+    assert len(table) == 4 and (table["left_out"] == "").all()
+    assert "found no column 'Frontal/Lateral'" in refused(read, tmp_path, train=train, valid=valid)

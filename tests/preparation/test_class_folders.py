@@ -113,3 +113,13 @@ def test_real_class_folders_against_a_count_of_the_files():
     assert table["Normal"].sum() == sum("IM-" in name for name in names)
     assert table["patient"].nunique() == len({re.match(r"person\d+|.*?IM-\d+", name)[0] for name in names})
     assert all((XRAYS / image).is_file() for image in table["image"])
+
+
+def test_the_radiography_database_has_images_and_masks_in_every_class(tmp_path):
+    radiographs = ["COVID/images/COVID-1.png", "Normal/images/Normal-1.png", "Viral Pneumonia/images/Viral-1.png"]
+    touch(tmp_path, *radiographs, *(name.replace("images", "masks") for name in radiographs))
+    classes = {"COVID": "COVID-19", "Normal": "Normal", "Viral Pneumonia": "Pneumonia"}
+    table = class_folders(tmp_path, labels=list(classes.values()), classes=classes)
+    assert table["image"].tolist() == radiographs
+    np.testing.assert_array_equal(table[list(classes.values())], np.eye(3))
+    assert class_folders(tmp_path, labels=[], classes={})["image"].tolist() == radiographs

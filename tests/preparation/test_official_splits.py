@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rayling.common.errors import BadInput
 from rayling.preparation import splits
 from tests.preparation.people import LABELS, by_group, people, splits_of_patients
 
@@ -80,3 +81,15 @@ def test_unlabelled_images_change_no_split_and_are_in_train_unless_their_group_i
     assert ((unlabelled["split"] == "train") == (of_group == "train")).all()
     reason = unlabelled["left_out"].str.removeprefix("patient or duplicate is in ")
     assert reason.equals(of_group.replace("train", "").rename("left_out"))
+
+
+def test_official_splits_that_share_every_patient_are_refused_by_that_reason():
+    table = people(0, patients=30).assign(left_out="", unlabelled=False, digest=lambda t: t.index.astype(str))
+    table = table[table.groupby("patient")["split"].transform("size") > 1].reset_index(drop=True)
+    table["split"] = np.where(table.duplicated("patient"), "train", "test")
+    data = SimpleNamespace(labels=LABELS, dev=0.1, test=0.2)
+    with pytest.raises(BadInput) as caught:
+        splits.assign(table, data, seed=0)
+    train = table.duplicated("patient").sum()
+    assert f"{train} others are left out, as their patient or duplicate is in dev or test" in str(caught.value)
+    assert str(caught.value).startswith("train: found none of ")

@@ -91,6 +91,7 @@ def test_a_split_without_images_and_a_label_without_positives_or_negatives_are_r
     table = pd.DataFrame({"split": ["train", "dev", "test"], "Edema": [1.0, 0.0, 1.0], "Fracture": [0.0, 1.0, 1.0]})
     table = pd.concat([table, pd.DataFrame({"split": ["train"], "Edema": [0.0], "Fracture": [0.0]})])
     data = SimpleNamespace(labels=["Edema"], dev=0.1, test=0.2)
+    table["left_out"] = ""
     splits.refuse_empty(table, data)
     with pytest.raises(BadInput, match="dev: found none of 3 images"):
         splits.refuse_empty(table[table["split"] != "dev"], data)

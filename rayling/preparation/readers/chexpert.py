@@ -1,5 +1,6 @@
 """CheXpert (Irvin et al. 2019): 14 labels, each 1, 0, -1 (uncertain) or blank (not mentioned)."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from rayling.common.errors import BadInput
 from rayling.preparation import csv_table
 from rayling.preparation.readers import attributes, label_mapping
 
+PATIENT = re.compile(r"patient\d+")
 POLICIES = {"ignore": np.nan, "ones": 1.0, "zeros": 0.0}
 
 
@@ -28,11 +30,14 @@ def chexpert(
     `frontal_only` lateral images are left out. An `Age` of 0 counts as unknown; `AP/PA` is blank for lateral images,
     and `LL` or `RL`, which count as unknown, for 17 of train. Raises `BadInput` for a missing file or column of the
     others, and an unknown value.
+
+    A `Path` may begin with the folder of the set or not. Without `Frontal/Lateral` all images count as frontal, unless
+    `frontal_only` is set.
     """
     classes = label_mapping.checked_classes(classes, labels)
     values = _values(labels, uncertain=uncertain, blank=blank)
-    cells = _cells(Path(root), columns=list(classes))
-    patient = cells["Path"].str.extract(r"/(patient\d+)/", expand=False)
+    cells = _cells(Path(root), columns=list(classes), frontal_only=frontal_only)
+    patient = cells["Path"].str.extract(rf"(?:^|/)({PATIENT.pattern})/", expand=False)
     csv_table.refuse(cells, patient.isna(), "Path", "a folder patientNNNNN in it")
     left_out = (cells["Frontal/Lateral"] == "Lateral") & frontal_only
     if left_out.all():
@@ -41,8 +46,7 @@ def chexpert(
         cells, classes=classes, labels=labels, values=values.__getitem__, expected="1, 0, -1 or blank"
     )
     return label_mapping.table(
-        # The first folder of a path (`CheXpert-v1.0-small`) is `root`, whatever its name.
-        cells["Path"].map(lambda path: path.partition("/")[2]),
+        cells["Path"].map(_below_root),
         patient=patient,
         split=cells["split"],
         left_out=np.where(left_out, "lateral view", ""),
@@ -51,15 +55,21 @@ def chexpert(
     )
 
 
-def _cells(root: Path, *, columns: list[str]) -> pd.DataFrame:
+def _below_root(path: str) -> str:
+    """Return the path without the set's own folder (`CheXpert-v1.0-small`), which is `root`, whatever its name."""
+    first = path.partition("/")[0]
+    return path if first in ("train", "valid", "test") or PATIENT.fullmatch(first) else path.partition("/")[2]
+
+
+def _cells(root: Path, *, columns: list[str], frontal_only: bool) -> pd.DataFrame:
     """Return the rows of both files, frontal and lateral, with checked paths."""
-    columns = ["Path", "Frontal/Lateral", *columns]
-    optional = ["Sex", "Age", "AP/PA"]
+    view = ["Frontal/Lateral"]
+    columns, optional = ["Path", *view * frontal_only, *columns], ["Sex", "Age", "AP/PA", *view]
     train = csv_table.read(root / "train.csv", columns=columns, optional=optional).assign(split="")
     valid = csv_table.read(root / "valid.csv", columns=columns, optional=optional).assign(split="test")
     cells = pd.concat([train, valid], ignore_index=True)
-    unknown = ~cells["Frontal/Lateral"].isin(["Frontal", "Lateral"])
-    csv_table.refuse(cells, unknown, "Frontal/Lateral", "Frontal or Lateral")
+    expected = ["Frontal", "Lateral"] + [""] * (not frontal_only)
+    csv_table.refuse(cells, ~cells["Frontal/Lateral"].isin(expected), "Frontal/Lateral", "Frontal or Lateral")
     return cells.assign(Path=csv_table.checked_paths(cells, "Path"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from rayling.preparation import csv_table
+from rayling.preparation import csv_table, identities
 from rayling.preparation.readers import attributes, label_mapping
 
 LATERAL = ("l", "lateral")
@@ -31,8 +31,10 @@ def covid_chestxray(root: str | Path, *, labels: list[str], classes: dict[str, s
     cells["left_out"] = _left_out(cells, any_finding=not classes)
     present = set(parts[~cells["left_out"].isin(["lateral view", "CT"])].explode())
     label_mapping.refuse_absent(classes, present, present, f"{file}: found no frontal X-ray with finding")
-    for column in ("patientid", "filename"):
-        csv_table.refuse(cells, (cells[column] == "") & (cells["left_out"] == ""), column, "a name")
+    patient = identities.patients(cells["patientid"])
+    for column, values in {"patientid": patient, "filename": cells["filename"]}.items():
+        csv_table.refuse(cells, (values == "") & (cells["left_out"] == ""), column, "a name")
+    cells["patientid"] = patient
     folders = cells["folder"].replace("", "images")
     cells["filename"] = [str(PurePosixPath(*pair)) for pair in zip(folders, cells["filename"], strict=True)]
     wanted = _merge_repeats(cells[cells["left_out"] == ""].copy(), classes)

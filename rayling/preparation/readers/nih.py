@@ -6,7 +6,7 @@ import pandas as pd
 
 from rayling.common.errors import BadInput
 from rayling.images import reading
-from rayling.preparation import csv_table
+from rayling.preparation import csv_table, identities
 from rayling.preparation.readers import attributes, label_mapping
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
@@ -28,8 +28,9 @@ def nih(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.D
     table = next((root / name for name in TABLES if (root / name).is_file()), root / TABLES[-1])
     cells = csv_table.read(table, columns=["Image Index", "Finding Labels", "Patient ID"], optional=ATTRIBUTES)
     names = csv_table.checked_paths(cells, "Image Index")
-    for column in ("Finding Labels", "Patient ID"):
-        csv_table.refuse(cells, cells[column] == "", column, "a name")
+    patient = identities.patients(cells["Patient ID"])
+    for column, values in {"Finding Labels": cells["Finding Labels"], "Patient ID": patient}.items():
+        csv_table.refuse(cells, values == "", column, "a name")
     found = cells["Finding Labels"].map(lambda text: {name.strip() for name in text.split("|")})
     unknown = found.map(lambda names: bool(names - FINDINGS - set(classes))).astype(bool)
     csv_table.refuse(cells, unknown, "Finding Labels", f"names out of {', '.join(sorted(FINDINGS))}, joined by |")
@@ -40,7 +41,7 @@ def nih(root: str | Path, *, labels: list[str], classes: dict[str, str]) -> pd.D
     place = {PurePosixPath(path).name: path for path in reversed(reading.utf8_image_files(root))}
     return label_mapping.table(
         [place.get(name, f"images/{name}") for name in names],
-        patient=cells["Patient ID"],
+        patient=patient,
         split=_official(root, names),
         **attributes.columns(sex=sex, age=cells["Patient Age"], view=cells["View Position"]),
         **label_mapping.columns(found, classes=classes, labels=labels),

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rayling.preparation import csv_table
+from rayling.preparation import csv_table, identities
 from rayling.preparation.readers import attributes, label_mapping
 
 KEYS = ("image", "patient", "split", "source", "label", "sex", "age", "view")
-SPLITS = {"": "", "train": "train", "test": "test"} | dict.fromkeys(["dev", "val", "valid", "validation"], "dev")
-VALUES = {"1": 1.0, "1.0": 1.0, "true": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "": np.nan, "nan": np.nan}
+VALUES = {"1": 1.0, "1.0": 1.0, "true": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0}
+VALUES |= dict.fromkeys(["", "nan", "na", "n/a", "none", "null"], np.nan)
 
 
 def plain_csv(
@@ -40,8 +40,8 @@ def plain_csv(
     required = [name["image"], *(columns[key] for key in columns), *wanted]
     cells = csv_table.read(listed, columns=dict.fromkeys(required), optional=[name[key] for key in KEYS])
     image = csv_table.checked_paths(cells, name["image"]).map(lambda found: (path or "{}").replace("{}", found))
-    split = cells[name["split"]].str.lower()
-    csv_table.refuse(cells, ~split.isin(list(SPLITS)), name["split"], "train, dev, test or blank")
+    split = identities.without_blanks(cells[name["split"]]).str.lower()
+    csv_table.refuse(cells, ~split.isin(list(identities.SPLITS)), name["split"], "train, dev, test or blank")
     if one_column:
         found = _from_names(cells, name["label"], classes=classes, labels=labels)
     else:
@@ -49,10 +49,12 @@ def plain_csv(
         found = label_mapping.from_columns(cells, **known, expected="1, 0 or blank (unknown)")
     if all_are in found:
         found[all_are][:] = 1
-    patient = cells[name["patient"]].where(cells[name["patient"]] != "", image)
+    patient = identities.patients(cells[name["patient"]])
+    patient = patient.where(patient != "", image)
     about = attributes.columns(**{key: cells[name[key]] for key in ("sex", "age", "view")})
-    table = label_mapping.table(image, patient=patient, split=split.map(SPLITS), **about, **found)
-    return table.assign(source=cells[name["source"]]) if header.has(name["source"]) else table
+    table = label_mapping.table(image, patient=patient, split=split.map(identities.SPLITS), **about, **found)
+    source = identities.without_blanks(cells[name["source"]])
+    return table.assign(source=source) if header.has(name["source"]) else table
 
 
 def _from_names(
