@@ -154,7 +154,7 @@ def shrink(content: dict) -> None:
     content["phantom"] |= {"patients": 24, "valid_patients": 16, "size": 48}
     study = content["studies"]["phantom"]
     study["data"] |= {"labels": ["Cardiomegaly", "Pleural Effusion", "Support Devices"], "size": 32, "dev": 0.3}
-    study["cached_views"] = 2
+    study["features"]["grid"], study["cached_views"] = 2, 2
     for network in ("teacher", "assistant", "student"):
         study[network] |= {"epochs": 2, "batch_size": 16}
     study["teacher"]["backbones"] = ["mobilenetv3_small_050", "resnet10t"]

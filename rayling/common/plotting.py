@@ -1,13 +1,25 @@
 """Figures as small PNG files with deterministic bytes, and contact sheets of X-rays."""
 
+import logging
+import warnings
+from functools import cache
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from rayling.common.atomic import atomic
+
+# with Chinese, Japanese and Korean letters, which DejaVu Sans, matplotlib's own font, does not have
+EAST_ASIAN = ["Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "Droid Sans Fallback"]
+EAST_ASIAN += ["PingFang SC", "Hiragino Sans", "Microsoft YaHei", "SimHei", "Malgun Gothic", "Arial Unicode MS"]
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # not every font has every weight
+INSTALLED = set(font_manager.get_font_names())
+matplotlib.rcParams["font.family"] = ["DejaVu Sans", *(name for name in EAST_ASIAN if name in INSTALLED)]
 
 GAP = 4  # pixels between the tiles of a label sheet
 DPI = 100
@@ -17,13 +29,24 @@ def save_figure(figure: Figure, path: str | Path, *, colours: int = 256) -> None
     """Write `figure` as a PNG without metadata. Equal figures give equal bytes.
 
     A palette of `colours` takes a third of the size of full colour. Agg without pyplot needs no display and leaves no
-    figure open.
+    figure open. Letters that no font has are boxes, and one line on standard output says so.
     """
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings(record=True) as caught:
+        canvas.draw()
+    for warning in caught:
+        if "missing from font" in str(warning.message):
+            _say_that_letters_are_missing()
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(colours, dither=0)
     with atomic(path) as partial:
         picture.save(partial, format="PNG", optimize=True)
+
+
+@cache  # once in a process, not once for each letter and picture
+def _say_that_letters_are_missing() -> None:
+    print("plots: no font here has all letters of the labels; pictures show boxes until Noto Sans CJK is installed")
 
 
 def contact_sheet(

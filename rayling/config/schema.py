@@ -129,11 +129,20 @@ class Study(Section):
         unlabelled = any(source.unlabelled for source in self.data.sources) or self.data.labelled_fraction < 1
         if self.softening == "softmax" and unlabelled and not self.data.exclusive:
             raise ValueError(f"softening: found softmax and images without labels, expected sigmoid: {UNTAUGHT}")
+        self._check_maps()
         for name, network in {"assistant": self.assistant, "student": self.student}.items():
             self._check_weights(name, network.weights)
         self.operating_point.check(self.data.labels, exclusive=self.data.exclusive)
         self._check_external()
         return self
+
+    def _check_maps(self) -> None:
+        """Refuse more cells than the student's last feature map has pixels: pooling would repeat some."""
+        side = (self.data.size + 1) // 2 // 2 // 2  # a stride of 2, then pooling by 2 twice
+        for key, cells in {"features.grid": self.features.grid, "student.head": self.student.head}.items():
+            if cells > side:
+                expected = f"at most {side}, as the student's last feature map of {self.data.size} px images has"
+                raise ValueError(f"{key}: found {cells}, expected {expected}")
 
     def _check_external(self) -> None:
         taken = {PurePosixPath(source.folder): "data.sources" for source in self.data.sources}

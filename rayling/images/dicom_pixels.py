@@ -16,6 +16,7 @@ from pydicom.uid import (
     JPEGLosslessSV1,
 )
 
+from rayling.images import decoder_messages
 from rayling.images.dicom_values import number, whole
 
 JPEGExtended12BitDecoder.add_plugin("rayling", ("rayling.images.jpeg_extended", "decode"))
@@ -26,8 +27,8 @@ ROWS_COMPARED = 256  # of an image, to tell values of more bits from other conte
 def decoded(dataset: Dataset) -> np.ndarray:
     """Return the words of a file of one frame, (Rows, Columns) or (Rows, Columns, 3) in RGB, of BitsAllocated bits.
 
-    Raises ValueError, which names the transfer syntax, for one that is not read and for pixels that cannot be decoded;
-    NotImplementedError for other numbers of bits than pydicom reads.
+    Raises ValueError, which names the transfer syntax, for one that is not read and for pixels that cannot be decoded
+    or are damaged; NotImplementedError for other numbers of bits than pydicom reads.
     """
     syntax = _transfer_syntax(dataset)
     found = f"pixels in the transfer syntax {syntax.name} ({syntax})"
@@ -41,9 +42,12 @@ def decoded(dataset: Dataset) -> np.ndarray:
     # gdcm would cut what a lossless JPEG holds above BitsStored, for which `stored` looks.
     options = {"bits_stored": dataset.BitsAllocated} if syntax in (JPEGLossless, JPEGLosslessSV1) else {}
     try:
-        words = pixel_array(dataset, index=0, correct_unused_bits=False, **options)
+        with decoder_messages.kept() as said:
+            words = pixel_array(dataset, index=0, correct_unused_bits=False, **options)
     except RuntimeError as error:  # its text is a list of what every decoder said
         raise ValueError(f"{found} that cannot be decoded, damaged or cut short{more}") from error
+    if damage := next((line for line in said if line.startswith("Corrupt")), None):
+        raise ValueError(f"{found} that are damaged: {damage}")  # libjpeg makes up the rest of such an image
     return words.astype(words.dtype.newbyteorder("="), copy=False)
 
 

@@ -137,15 +137,23 @@ def which_frozen(freeze: bool | list[bool], backbones: list[str]) -> list[bool]:
 def try_out(name: str, *, levels: Sequence[int], grid: int, size: int, frozen: bool = False) -> None:
     """Raise BadInput unless timm has the backbone, with these levels, for images of `size` × `size` pixels.
 
-    Takes one forward pass on torch's meta device, which computes shapes only.
+    The feature maps have at least `grid` × `grid` pixels: pooling would repeat those of smaller ones. Takes two forward
+    passes on torch's meta device, which computes shapes only.
     """
     with torch.device("meta"):
-        network = (LinearProbe if frozen else Backbone)(name, outputs=1, levels=levels, grid=grid).eval()
+        network, images = Backbone(name, outputs=1, levels=levels, grid=grid).eval(), torch.zeros(1, 1, size, size)
+        probe = LinearProbe(name, outputs=1, levels=levels, grid=grid).eval() if frozen else network
         try:
-            network(torch.zeros(1, 1, size, size))
+            probe(images)
+            features = network.network.forward_intermediates(images, indices=network.levels, intermediates_only=True)
         except (AssertionError, RuntimeError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise BadInput(f"backbone {name}: takes no images of {size} × {size} pixels: {reason}") from None
+    for level, maps in zip(network.levels, features, strict=True):
+        height, width = maps.shape[2:]
+        if min(height, width) < grid:
+            found = f"{height} × {width} pixels at level {level} for images of {size} × {size}"
+            raise BadInput(f"backbone {name}: has feature maps of {found}, expected at least features.grid, {grid}")
 
 
 def _timm(name: str, *, outputs: int, channels: int, start_pretrained: bool) -> nn.Module:

@@ -55,6 +55,12 @@ SOURCES = "studies.phantom.data.sources"
             f"{SOURCES}.0.fodler: unknown key, did you mean folder?",
         ),
         ("studies.phantom.data.labels", ["Edema", "Edema"], "studies.phantom.data: labels: found one twice"),
+        ("studies.phantom.data.labels", ["Edema", "EDEMA "], "studies.phantom.data: labels: found one twice"),
+        (
+            "studies.phantom.features.grid",
+            9,
+            "studies.phantom: features.grid: found 9, expected at most 8, as the student's last feature",
+        ),
         ("studies.phantom.data.test", 0.9, "studies.phantom.data: dev 0.15, test 0.9: expected a sum below 1"),
         ("studies.phantom.balance.counts", {"Edma": 9}, "studies.phantom: balance: found label 'Edma'"),
         ("studies.phantom.balance.counts", {"Edema": 0.5}, "studies.phantom.balance.counts.Edema: found 0.5"),
@@ -207,6 +213,11 @@ def test_softmax_without_hard_labels_is_refused_unless_classes_exclude_one_anoth
 def test_softmax_over_a_single_label_is_refused(tmp_path):
     edits = {"studies.phantom.data.labels": ["Edema"], "studies.phantom.softening": "softmax"}
     assert "softening: found softmax and one label, expected sigmoid" in refusal(edited_at(tmp_path, edits))
+
+
+def test_a_head_of_more_cells_than_the_last_feature_map_is_refused(tmp_path):
+    edits = {"studies.phantom.data.size": 32, "studies.phantom.student.head": 5}
+    assert "student.head: found 5, expected at most 4" in refusal(edited_at(tmp_path, edits))
 
 
 def test_a_misspelt_key_is_reported_as_misspelt_and_not_as_missing(tmp_path):

@@ -119,6 +119,7 @@ def test_a_backbone_without_enough_levels_is_refused():
         ("convnext_atto", 64, "has 4 levels of feature maps"),
         ("inception_v3", 64, "takes no images of 64 × 64 pixels"),
         ("vit_tiny_patch16_224", 64, "takes no images of 64 × 64 pixels"),
+        ("resnet18d", 32, "has feature maps of 2 × 2 pixels at level 3 for images of 32 × 32, expected at least"),
     ],
 )
 def test_a_backbone_that_can_not_be_used_is_refused_before_it_is_trained(name, size, message):
@@ -129,7 +130,7 @@ def test_a_backbone_that_can_not_be_used_is_refused_before_it_is_trained(name, s
 
 @pytest.mark.parametrize("name", ["efficientnet_b6", "densenet121", "inception_v3", "resnet18d"])
 def test_the_backbones_of_the_studies_are_accepted(name):
-    try_out(name, levels=LEVELS, grid=4, size=96)
+    try_out(name, levels=LEVELS, grid=GRID, size=224)
 
 
 def test_any_backbone_with_levels_can_be_frozen():
