@@ -6,7 +6,6 @@ A network is overconfident on the images that it was trained on, and soft labels
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from rayling.common.errors import BadInput
 from rayling.storage.prepared import Split
@@ -20,6 +19,8 @@ def of_images(split: Split, *, folds: int, seed: int) -> np.ndarray:
     All images of a group, a patient or patients who share a near-duplicate, are in one fold. Raises BadInput if there
     are fewer groups than folds, or if a fold would leave no positive or no negative of a label to learn from.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, which teachers without folds save
+
     groups = len(np.unique(split.group))
     if folds > groups:
         raise BadInput(f"teacher.folds: found {folds} for {groups} train patients, expected no more than patients")

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from rayling.common.errors import BadInput
@@ -104,6 +103,8 @@ class _Logistic:
         known = (target == 1).any(1) if target.shape[1] > 1 else ~np.isnan(target[:, 0])
         self.x, self.known, self.often, self.classes = x, known, often[known], target.shape[1]
         self.target = target[known].argmax(1) if self.classes > 1 else target[known, 0].astype(int)
+        from sklearn.linear_model import LogisticRegression  # takes a second, which other teachers save
+
         self.model = LogisticRegression(max_iter=1000, warm_start=True)
 
     def fit(self, strength: float) -> None:

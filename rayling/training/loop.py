@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_softmax
 from torch import nn
 from tqdm import tqdm
 
@@ -111,5 +110,5 @@ def scores_on_dev(logits: np.ndarray, dev: Split, *, hard: str, where: str) -> d
         raise BadInput(f"{where}: logits on dev are not finite, expected numbers: lower lr?")
     loss = loss_on_dev(hard, logits=torch.from_numpy(logits), labels=torch.from_numpy(dev.labels))
     # classes that exclude one another are ranked by softmax, as in `evaluate`, but for its calibration on dev
-    scores = log_softmax(logits, axis=1) if dev.exclusive else logits
+    scores = torch.from_numpy(logits).log_softmax(1).numpy() if dev.exclusive else logits
     return {"dev_loss": loss.item(), "dev_auroc": auroc.macro(dev.labels, scores)}
