@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run setup test test-slow test-all coverage web long bench ablation audit renew vulnerabilities
+.PHONY: run setup test test-slow test-all coverage web wheel long bench ablation audit renew vulnerabilities
 
 run: setup
 	dvc repro
@@ -42,8 +42,14 @@ MODEL ?= data/models/student.onnx
 PORT ?= 8000
 
 web: setup $(MODEL) web/node_modules/.installed # the page, on http://127.0.0.1:8000/
-	$(BIN)/python -m web.assemble $(MODEL)
+	$(BIN)/python -m web.assemble
+	$(BIN)/python -m rayling page $(MODEL) web/site
 	$(BIN)/python web/site/serve.py $(PORT)
+
+wheel: setup web/node_modules/.installed # the command `rayling` for machines without this clone: dist/*.whl
+	$(BIN)/python -m web.assemble
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf build rayling.egg-info
 
 %.onnx:
 	@echo "$@ is not there: run \`make\` first" >&2; exit 1

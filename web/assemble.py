@@ -1,17 +1,15 @@
-"""Put the page, its libraries and a model into web/site: `python -m web.assemble data/models/student.onnx`.
+"""Put the page and its libraries where `rayling page` and the wheel take them from: `python -m web.assemble`.
 
 The libraries come from web/node_modules, where `npm ci` puts them. Browsers cannot import a package by its name, so
 such imports are replaced by imports by path; the page needs no bundler.
 """
 
-import json
 import re
 import shutil
 import sys
 from pathlib import Path
 
-from rayling.common.errors import BadInput
-from rayling.predict.model import OnnxModel
+from rayling.page.site import FILES
 
 WEB = Path(__file__).parent
 PACKAGES = WEB / "node_modules"
@@ -31,21 +29,15 @@ export default module.exports;
 """
 
 
-def assemble(model: Path, site: Path) -> None:
-    """Write the folder `site` anew, whole or not at all: the page, its libraries, model.onnx, and its facts as JSON.
-
-    Raises BadInput if the model is not an exported network, OSError if a file is missing or the disk is full.
-    """
-    facts = json.dumps(OnnxModel(model).facts, ensure_ascii=False, allow_nan=False)
-    partial = site.with_name(f".{site.name}.partial")
+def assemble(files: Path) -> None:
+    """Write the folder `files` anew, whole or not at all. Raises OSError if a file is missing or the disk is full."""
+    partial = files.with_name(f".{files.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(WEB / "page", partial)
     shutil.copy(WEB / "serve.py", partial)
-    shutil.copy(model, partial / "model.onnx")
-    (partial / "model.json").write_text(facts, "utf-8")
     _copy_libraries(partial / "vendor")
-    shutil.rmtree(site, ignore_errors=True)
-    partial.rename(site)
+    shutil.rmtree(files, ignore_errors=True)
+    partial.rename(files)
 
 
 def _copy_libraries(vendor: Path) -> None:
@@ -67,18 +59,14 @@ def _import_by_path(script: str) -> str:
     return re.sub(r"(?<=from ')(\w+)(?=')", lambda found: BY_NAME[found[1]], script)
 
 
-def main(model: str) -> None:
-    """Assemble web/site, or exit with a line that names what is missing."""
-    if not Path(model).is_file():
-        sys.exit(f"{model} is not there: run `make` first")
+def main() -> None:
+    """Assemble the page, or exit with a line that names what is missing."""
     try:
-        assemble(Path(model), WEB / "site")
-    except BadInput as error:
-        sys.exit(str(error))
+        assemble(FILES)
     except OSError as error:
         hint = "" if PACKAGES.is_dir() else "; `npm ci --prefix web` installs the libraries"
-        sys.exit(f"{WEB / 'site'}: {error}{hint}")
+        sys.exit(f"{FILES}: {error}{hint}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "data/models/student.onnx")
+    main()

@@ -1,19 +1,16 @@
-"""Run an exported network on X-rays, without torch: `python -m rayling.predict data/models/student.onnx image.png`.
-
-Needs onnxruntime, pillow, numpy, pydicom and tqdm, and of this repository the folder `rayling`.
-"""
+"""Run an exported network on X-rays, without torch: `rayling predict data/models/student.onnx image.png`."""
 
 import argparse
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
+from rayling.common import command
 from rayling.common.atomic import name_in_errors
 from rayling.common.errors import BadInput, print_error, printable
 from rayling.common.parallel import prefetch
@@ -22,23 +19,21 @@ from rayling.predict import explanation
 from rayling.predict.answers import FORMATS, Answer, Csv, Json, Table, answer
 from rayling.predict.model import OnnxModel
 
+EPILOG = """example:
+  rayling predict student.onnx films/ --csv > answers.csv
+
+exit status: 0 if every image was read; 1 if at least one could not be; 2 if the network cannot be used, there is no
+image, or an output cannot be written.
+"""
 NO_IMAGE = "found no image, expected PNG, JPEG or DICOM files"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status.
 
-    0: every image was read. 1: at least one could not be read. 2: the model cannot be used, there is no image, or an
-    output cannot be written. 130: Ctrl-C. 141: the reader of standard output has closed it, as `head` does.
-    Raises SystemExit with 2 for a wrong command line.
+    It is that of `EPILOG`, or of `command.status_of`. Raises SystemExit with 2 for a wrong command line.
     """
-    try:
-        return predict(parse(arguments))
-    except BrokenPipeError:
-        return 141
-    except (BadInput, OSError, KeyboardInterrupt) as error:
-        print_error(type(error), error, error.__traceback__)
-        return 130 if isinstance(error, KeyboardInterrupt) else 2
+    return command.status_of(lambda: predict(parse(arguments)))
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -136,7 +131,8 @@ def models_to_explain(path: str, model: OnnxModel, others: list[str]) -> dict[st
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line. Exits with status 2 if it is wrong."""
-    parser = argparse.ArgumentParser("python -m rayling.predict", description=__doc__.partition(":")[0] + ".")
+    about = {"description": __doc__.partition(":")[0] + ".", "epilog": EPILOG}
+    parser = argparse.ArgumentParser("rayling predict", formatter_class=argparse.RawDescriptionHelpFormatter, **about)
     parser.add_argument("model", help="an ONNX file that `export` wrote")
     parser.add_argument("images", nargs="+", help="PNG, JPEG or DICOM; folders; - for a list on standard input")
     group = parser.add_mutually_exclusive_group()
@@ -172,12 +168,4 @@ def check_target(parser: argparse.ArgumentParser, target: Path, sources: list[st
 
 
 if __name__ == "__main__":
-    sys.stdin, sys.stderr = sys.stdin or TextIOWrapper(BytesIO()), sys.stderr or StringIO()  # None: closed
-    if sys.stdout is None:
-        print("error: standard output: found it closed, expected it open", file=sys.stderr)
-        sys.exit(2)
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # names of files can be any bytes
-    status = main()
-    if status in (2, 141):  # drop what could not be written: Python would try again at exit, and print two more lines
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+    command.run(main)

@@ -32,6 +32,7 @@ LAYERS = (
     "explain",
     "export",
     "predict",
+    "page",
     "attribution",
     "recalibration",
     "reporting",
@@ -44,7 +45,11 @@ NO_BYTES = {"stages/__init__.py", "rayling/config"}
 # Errors, whole files and threads change no tensor, no dump and no ONNX file. Who writes rounded JSON or pictures lists
 # rayling/common: `write_json` rounds and `plotting` draws.
 WITHOUT_COMMON = {name for name in STAGES if name.startswith(("check", "embed", "train_", "dump@", "export@"))}
-MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("rayling/**/*.py") if path.stat().st_size)
+MODULES = sorted(
+    str(path.relative_to(ROOT))
+    for path in ROOT.glob("rayling/*/**/*.py")
+    if path.stat().st_size and path.parent.name != "files"
+)
 
 
 def exempt(stage: str) -> set[str]:

@@ -15,6 +15,7 @@ from rayling.export.out_of_distribution import OutOfDistribution
 from rayling.images import reading
 from rayling.networks.student import Student
 from rayling.networks.weights import Header
+from rayling.page import site
 from rayling.predict.model import OnnxModel
 from tests.browser import Browser
 from tests.web.images import soft_shadows
@@ -67,7 +68,8 @@ def model(request, tmp_path_factory):
     size, keep_aspect, exclusive = request.param
     folder = tmp_path_factory.mktemp("web")
     path = write_network(folder / "student.onnx", size=size, keep_aspect=keep_aspect, exclusive=exclusive)
-    assemble(path, folder / "site")
+    assemble(folder / "files")
+    site.write(path, folder / "site", files=folder / "files")
     made = OnnxModel(path)
     with server(folder / "site", 0) as page:
         threading.Thread(target=page.serve_forever, daemon=True).start()

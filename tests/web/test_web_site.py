@@ -1,9 +1,11 @@
-"""The folder that `web.assemble` writes: complete, and served by the script in it."""
+"""The folder that `rayling page` writes: complete, and served by the script in it."""
 
 import http.client
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,6 @@ import pytest
 from rayling.predict.model import OnnxModel
 from tests.browser import missing
 from tests.tiny import ROOT
-from web import assemble as assembler
 
 pytestmark = [pytest.mark.web, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 
@@ -56,19 +57,21 @@ def test_a_copy_of_the_folder_serves_itself(model, tmp_path):
     assert taken.returncode == 1 and taken.stderr.count("\n") == 1 and "choose another" in taken.stderr
 
 
-def test_without_a_model_the_message_names_make(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "web.assemble", tmp_path / "absent.onnx"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (1, f"{tmp_path}/absent.onnx is not there: run `make` first\n")
-
-
-def test_a_file_that_is_not_an_exported_network_is_refused(tmp_path):
-    (tmp_path / "other.onnx").write_bytes(b"version https://git-lfs")
-    with pytest.raises(SystemExit, match=r"other\.onnx: not an exported network"):
-        assembler.main(str(tmp_path / "other.onnx"))
-
-
 def test_the_lock_file_names_no_host():
     lock = (ROOT / "web/package-lock.json").read_text()
     assert '"resolved"' not in lock and lock.count('"integrity"') > 5
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/bin/.installed").exists(), reason="`make setup` was not run")
+def test_the_command_of_the_readme_opens_the_page_in_a_fresh_shell(model):
+    (command,) = set(re.findall(r"`(make web)`", (ROOT / "README.md").read_text("utf-8")))
+    environment = {"PATH": os.defpath + ":/usr/local/bin", "HOME": os.environ["HOME"]}
+    fresh = {"shell": True, "cwd": ROOT, "env": environment, "start_new_session": True, "text": True}
+    with subprocess.Popen(f"{command} MODEL={model.path} PORT=0", stdout=subprocess.PIPE, **fresh) as process:
+        try:
+            host = next(found for line in process.stdout if (found := re.match(r"http://(\S+?)/ ", line)))[1]
+            connection = http.client.HTTPConnection(host, timeout=10)
+            connection.request("GET", "/model.json")
+            assert json.loads(connection.getresponse().read()) == model.facts
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
