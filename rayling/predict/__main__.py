@@ -43,11 +43,15 @@ def predict(options: argparse.Namespace) -> int:
     """
     model = OnnxModel(options.model, operating_point=options.operating_point)
     models, paths = models_to_explain(options.model, model, options.beside), list_images(options.images)
-    if options.explain and isinstance(answer_or_error(model, paths[0]), Answer):
-        # drawn before the answer is printed: the reader of the output may close it at any line
-        explanation.save(options.explain, reading.grey(paths[0]), models)
+    ask_anyway = options.even_if_unfamiliar
+    if options.explain and isinstance(first := answer_or_error(model, paths[0]), Answer):
+        if ask_anyway or not first.unfamiliar:
+            # drawn before the answer is printed: the reader of the output may close it at any line
+            explanation.save(options.explain, reading.grey(paths[0]), models)
+        else:
+            print(printable(f"{options.explain}: not drawn, as there is no answer"), file=sys.stderr)
     with name_in_errors("standard output"):
-        failed = print_answers(model, paths, FORMATS[options.format](model, sys.stdout))
+        failed = print_answers(model, paths, FORMATS[options.format](model, sys.stdout, ask_anyway=ask_anyway))
     return 1 if failed else 0
 
 
@@ -140,6 +144,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         group.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="table", help=what)
     parser.add_argument(
         "--operating-point", metavar="NAME", help="decide by the thresholds of this point of the file: sensitivity=0.95"
+    )
+    parser.add_argument(
+        "--even-if-unfamiliar", action="store_true", help="answer even for what is no chest X-ray as those of training"
     )
     parser.add_argument("--explain", metavar="OUT.PNG", help="draw occlusion maps of the findings in the one image")
     parser.add_argument(

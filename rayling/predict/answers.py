@@ -14,9 +14,8 @@ from PIL import Image
 
 from rayling.common.errors import BadInput, printable
 from rayling.images import reading
+from rayling.predict import unfamiliar
 from rayling.predict.model import OnnxModel
-
-OUT_OF_DISTRIBUTION = "unlike the X-rays that this network was trained on: its answers mean little"
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Answer:
     probabilities: np.ndarray  # (K,) calibrated, 0 to 1
     present: np.ndarray  # (K,) bool: the decision of `OnnxModel.decide`
     distance: float  # from the training images; above 1 the image is out of distribution
+    unfamiliar: list[str]  # why the image is not for the network, see `unfamiliar.reasons`; then it gets no answer
 
     @property
     def in_distribution(self) -> bool:
@@ -39,12 +39,14 @@ def answer(model: OnnxModel, path: str | Path) -> Answer:
     Raises BadInput for a file that is not a whole image and for outputs that are NaN; OSError where memory is too
     little to decode it.
     """
-    pixels = network_input(model, reading.grey(path))
+    image = reading.grey(path)
     try:
-        probabilities, distances = model.run(pixels[None])
+        probabilities, distances = model.run(network_input(model, image)[None])
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    return Answer(probabilities[0], model.decide(probabilities)[0], round(float(distances[0]), 6))
+    distance = round(float(distances[0]), 6)
+    found = unfamiliar.reasons(path, image, distance)
+    return Answer(probabilities[0], model.decide(probabilities)[0], distance, found)
 
 
 def network_input(model: OnnxModel, image: Image.Image) -> np.ndarray:
@@ -61,16 +63,20 @@ def thresholds_of(model: OnnxModel) -> dict[str, float | None]:
 class Table:
     """A block of lines for each image: each label, its probability, and the decision."""
 
-    def __init__(self, model: OnnxModel, out: TextIO) -> None:
-        self.model, self.out = model, out
+    def __init__(self, model: OnnxModel, out: TextIO, *, ask_anyway: bool) -> None:
+        """Without `ask_anyway`, an image that is not for the network gets the reasons and no numbers."""
+        self.model, self.out, self.ask_anyway, self.refused = model, out, ask_anyway, 0
         self.width = max(map(len, model.labels))
         self.thresholds = thresholds_of(model)
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the block of one image."""
         print(printable(path), file=self.out)
-        if not answer.in_distribution:
-            print(f"  ! {OUT_OF_DISTRIBUTION} ({answer.distance:.2f} times the limit)", file=self.out)
+        for reason in answer.unfamiliar:
+            print(f"  ! {'' if self.ask_anyway else 'no answer: '}{reason}", file=self.out)
+        if answer.unfamiliar and not self.ask_anyway:
+            self.refused += 1
+            return
         decisions = map(self._decision, self.model.labels, answer.present)
         for label, probability, decision in zip(self.model.labels, answer.probabilities, decisions, strict=True):
             print(f"  {label:<{self.width}}  {probability:6.1%}  {decision}".rstrip(), file=self.out)
@@ -81,7 +87,10 @@ class Table:
         return f"{'PRESENT' if present else 'absent '}  (from {self.thresholds[label]:.1%})"
 
     def end(self) -> None:
-        """Print the operating point and the hospital of the calibration, as far as they have names, and the notice."""
+        """Print how many images got no answer, the operating point and the hospital of the calibration, as far as they
+        have names, and the notice."""
+        if self.refused:
+            print(f"No answer for {self.refused:,} of the images: --even-if-unfamiliar prints one.", file=self.out)
         if self.model.operating_point:
             print(f"Operating point: {self.model.operating_point}.", file=self.out)
         if self.model.site:
@@ -92,8 +101,9 @@ class Table:
 class Json:
     """One JSON object a line. It is ASCII, so every terminal and program can take it."""
 
-    def __init__(self, model: OnnxModel, out: TextIO) -> None:
-        self.model, self.out = model, out
+    def __init__(self, model: OnnxModel, out: TextIO, *, ask_anyway: bool) -> None:
+        """Without `ask_anyway`, an image that is not for the network has `findings` null."""
+        self.model, self.out, self.ask_anyway = model, out, ask_anyway
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the line of one image."""
@@ -109,9 +119,10 @@ class Json:
         }
         line = {
             "image": path,
-            "findings": findings,
+            "findings": findings if self.ask_anyway or not answer.unfamiliar else None,
             "out_of_distribution": answer.distance,
             "in_distribution": answer.in_distribution,
+            "unfamiliar": answer.unfamiliar,
             "operating_point": self.model.operating_point,
             "calibrated_for": self.model.site,
             "notice": self.model.facts["notice"],
@@ -125,20 +136,25 @@ class Json:
 class Csv:
     """One line for each image: of each label the probability, and 1 or 0 for the decision. Text is quoted."""
 
-    def __init__(self, model: OnnxModel, out: TextIO) -> None:
+    def __init__(self, model: OnnxModel, out: TextIO, *, ask_anyway: bool) -> None:
+        """Without `ask_anyway`, an image that is not for the network has blank cells."""
+        self.ask_anyway = ask_anyway
         self.rows = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         self.notice = model.facts["notice"]
         columns = [column for label in model.labels for column in (label, f"{label} present")]
-        self.rows.writerow(["image", *columns, "out_of_distribution", "in_distribution", "notice"])
+        self.rows.writerow(["image", *columns, *CHECK_COLUMNS, "notice"])
 
     def write(self, path: str, answer: Answer) -> None:
         """Print the line of one image."""
         pairs = zip(answer.probabilities, answer.present, strict=True)
         values = [value for probability, present in pairs for value in (round(float(probability), 6), int(present))]
-        self.rows.writerow([path, *values, answer.distance, int(answer.in_distribution), self.notice])
+        values = values if self.ask_anyway or not answer.unfamiliar else [None] * len(values)
+        check = [answer.distance, int(answer.in_distribution), "; ".join(answer.unfamiliar)]
+        self.rows.writerow([path, *values, *check, self.notice])
 
     def end(self) -> None:
         """Print nothing: each line stands alone."""
 
 
+CHECK_COLUMNS = ["out_of_distribution", "in_distribution", "unfamiliar"]
 FORMATS = {"table": Table, "json": Json, "csv": Csv}

@@ -22,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("image", help="PNG, JPEG or DICOM")
     parser.add_argument("picture", metavar="OUT.PNG", help="the image, and a map of each finding")
     parser.add_argument("--beside", metavar="MODEL", action="append", default=[], help="draw another model's maps too")
+    parser.add_argument("--even-if-unfamiliar", action="store_true", help="draw what is no chest X-ray as in training")
     options = parser.parse_args(arguments)
+    anyway = ["--even-if-unfamiliar"] * options.even_if_unfamiliar
     beside = [part for model in options.beside for part in ("--beside", model)]
-    return predict.main([options.model, options.image, "--explain", options.picture, *beside])
+    return predict.main([options.model, options.image, "--explain", options.picture, *beside, *anyway])

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw, ImageFont
 from rayling.common.atomic import atomic
 from rayling.explain import occlusion
 from rayling.images import reading
-from rayling.predict import answers
 from rayling.predict.answers import network_input
 from rayling.predict.model import OnnxModel
 
@@ -44,7 +43,7 @@ def sheet(image: Image.Image, models: Mapping[str, OnnxModel]) -> Image.Image:
         for label in _labels_to_show(results, models)
     ]
     warnings = [
-        f"{name}: {answers.OUT_OF_DISTRIBUTION}"
+        f"{name}: unlike the X-rays that it was trained on, its answers mean little"
         for name, model in models.items()
         if model.run(network_input(model, image)[None])[1].item() > 1
     ]

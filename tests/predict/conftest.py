@@ -70,13 +70,13 @@ class Done:
 
 @pytest.fixture
 def predict(folder, monkeypatch, capsys):
-    """`python -m rayling.predict` with these arguments, run in this process in the folder."""
+    """`rayling predict` with these arguments, run in this process in the folder; its images are of all shapes."""
     monkeypatch.chdir(folder)
 
-    def run(*arguments, stdin=b""):
+    def run(*arguments, stdin=b"", more=("--even-if-unfamiliar",)):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         try:
-            status = main(list(map(str, arguments)))
+            status = main([*map(str, arguments), *more])
         except SystemExit as error:  # of argparse
             status = error.code
         return Done(status, *capsys.readouterr())

@@ -73,7 +73,7 @@ def test_the_wheel_answers_in_an_empty_environment_from_any_folder(installed, fo
     here_too = shell(here, f"{sys.executable} -m rayling predict student.onnx images --json").stdout
     assert answers("predict", "student.onnx", "images", "--json") == here_too and here_too.count("\n") == 4
     assert "SHA-256" in answers("info", "student.onnx")
-    answers("explain", "student.onnx", "images/a.png", "why.png")
+    answers("explain", "student.onnx", "images/deep/c.png", "why.png")
     assert (here / "why.png").read_bytes()[:4] == b"\x89PNG"
     if missing() is None:
         answers("page", "student.onnx", "page")

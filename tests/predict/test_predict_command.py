@@ -193,7 +193,7 @@ def test_on_a_terminal_a_progress_bar_is_drawn_and_tears_no_line(folder, predict
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(sys, "stdout", terminal if mixed else stdout)
     monkeypatch.setattr("sys.stdin", None)
-    assert __main__.main(["student.onnx", *paths]) == 1
+    assert __main__.main(["student.onnx", *paths, "--even-if-unfamiliar"]) == 1
     assert "/3 [" in terminal.getvalue() and "image" in terminal.getvalue()
     error = plain.stderr.rstrip("\n")
     shown = [line for line in terminal.seen() if line]

@@ -29,7 +29,9 @@ def test_it_runs_without_torch_and_all_that_it_does_not_need(folder, tmp_path):
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     done = shell(folder, f"{COMMAND} images/a.png broken.png --csv", PYTHONPATH=path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "broken.png" in done.stderr, done.stderr
-    done = shell(folder, f"{COMMAND} images/a.png --explain {tmp_path}/x.png --beside teacher.onnx", PYTHONPATH=path)
+    done = shell(
+        folder, f"{COMMAND} images/deep/c.png --explain {tmp_path}/x.png --beside teacher.onnx", PYTHONPATH=path
+    )
     assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "x.png").exists()
 
 
@@ -51,7 +53,7 @@ def test_the_reader_of_the_output_may_close_it(folder, tmp_path):
     done = shell(folder, command)
     assert done.stderr == "" and done.stdout.count("\n") == 1
     assert (tmp_path / "status").read_text() == "141\n"
-    shell(folder, f"{COMMAND} images/a.png --explain {tmp_path}/x.png | true")
+    shell(folder, f"{COMMAND} images/deep/c.png --explain {tmp_path}/x.png | true")
     assert (tmp_path / "x.png").exists()
 
 

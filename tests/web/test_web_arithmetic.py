@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from rayling.images import reading
+from rayling.predict import unfamiliar
 from tests.browser import NODE
 from tests.tiny import LONG, ROOT
 from tests.web.reference import slow_pixel_map, slow_windows
@@ -118,10 +119,25 @@ def test_of_exclusive_findings_the_first_of_the_most_probable_is_the_answer(prob
     assert [(finding["label"], finding["present"]) for finding in findings] == [
         (label, label == order[0]) for label in order
     ]
-    texts = calls(["text", "summary", findings, 0.5, "x.png"], *(["text", "decision", finding] for finding in findings))
+    texts = calls(["text", "summary", findings, "x.png"], *(["text", "decision", finding] for finding in findings))
     assert texts == [
         f"x.png – most probable: {order[0]} {max(probabilities) * 100:.1f}\u00a0%.",
         "most probable",
         "",
         "",
     ]
+
+
+HEADERS = [None, ["", "", ""], ["DX", "CHEST", "PA"], ["cr", "Port Chest", "AP"], ["CT", "", ""], ["MR", "HAND", "ll"]]
+HEADERS += [["DX", "Thorax, p.a.", "LATERAL"], ["OT", "RIBS", "L"], ["DX", "SKULL", "AP"]]
+
+
+@pytest.mark.parametrize("distance", [0.3, 1.0, 1.25, 17.0])
+@pytest.mark.parametrize("size", [(300, 100), (301, 100), (40, 4000), (7, 7)])
+def test_the_page_and_predict_give_the_same_reasons_for_no_answer(monkeypatch, size, distance):
+    image = {"width": size[0], "height": size[1]}
+    found = calls(*(["unfamiliar", "reasons", image, header, distance] for header in HEADERS))
+    for header, reasons in zip(HEADERS, found, strict=True):
+        monkeypatch.setattr(unfamiliar, "is_dicom", lambda _, header=header: header is not None)
+        monkeypatch.setattr(unfamiliar, "header", lambda _, header=header: header)
+        assert unfamiliar.reasons("film", Image.new("L", size), distance) == reasons

@@ -10,6 +10,7 @@ import pytest
 
 from rayling.predict.model import OnnxModel
 from tests.browser import missing
+from tests.images.dicom_files import write as write_dicom
 from tests.web.images import BROKEN, DICOMS, JPEGS, PNGS, save, xray
 from tests.web.reference import agrees
 
@@ -94,6 +95,31 @@ def test_another_operating_point_decides_anew(page, model, tmp_path):
     assert set(page.shown()["present"]) == expected  # the choice holds for the next image
 
 
+VISIBLE = (
+    """() => ["findings", "map", "legend", "reveal"].filter((id) => document.getElementById(id).checkVisibility())"""
+)
+
+
+def test_what_is_no_chest_x_ray_gets_no_answer_until_it_is_asked_for(page, model, tmp_path):
+    familiar = save(tmp_path / "film.png", xray())
+    hand = write_dicom(tmp_path / "hand.dcm", xray(), Modality="DX", BodyPartExamined="HAND")
+    page.read(familiar)
+    assert page("evaluate", VISIBLE) == ["findings", "map", "legend"]
+    shown = page.read(hand)
+    assert page("evaluate", VISIBLE) == ["reveal"]
+    assert "BodyPartExamined is HAND, expected CHEST" in shown["warning"] and shown["caption"] == ""
+    assert shown["status"] == "hand.dcm – no answer: BodyPartExamined is HAND, expected CHEST."
+    page("press", "Tab")
+    page("press", "Tab")
+    page("press", "Enter")
+    assert page("evaluate", VISIBLE) == ["findings", "map", "legend"]
+    shown = page.shown()
+    assert "BodyPartExamined" in shown["warning"] and "no answer" not in shown["status"]
+    assert page("evaluate", "() => document.activeElement.value") == shown["chosen"]
+    page.read(familiar)
+    assert page.shown()["warning"] == "" and page("evaluate", VISIBLE) == ["findings", "map", "legend"]
+
+
 def ring(page):
     """The style of the outline around the focused element, or around its label."""
     return page("evaluate", RING)
@@ -113,7 +139,9 @@ RING = """() => {
 def test_it_fits_the_screen_and_is_legible(browser, model, tmp_path, width, scheme):
     browser.open(model.address, width=width, height=740, colorScheme=scheme)
     path = save(tmp_path / f"{'a-long-name-without-any-space' * 4}.png", np.zeros((40, 90), np.uint8))
-    assert "Unlike" in browser.read(path)["warning"]
+    assert "unlike the X-rays" in browser.read(path)["warning"]
+    contrasts(browser)
+    browser("evaluate", "() => document.getElementById('reveal').click()")
     contrasts(browser)
     assert browser("evaluate", "() => document.documentElement.scrollWidth") <= width
     browser.read(BROKEN["a text"][0](tmp_path / ("x" * 120)))

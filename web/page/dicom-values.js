@@ -11,6 +11,11 @@ export function text(dataset, tag) {
   return dataset.string(tag)?.trim();
 }
 
+/** The first value of an element of text, "" if it is absent or empty. */
+export function firstText(dataset, tag) {
+  return (text(dataset, tag) ?? "").split("\\")[0].trim();
+}
+
 /** The numbers of two elements of text, side by side; [] if one is absent or empty. @returns {[number, number][]} */
 export function pairs(dataset, first, second) {
   const count = Math.min(...[first, second].map((tag) => text(dataset, tag)?.split("\\").length ?? 0));

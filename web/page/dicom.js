@@ -2,26 +2,28 @@ import { BadImage, checkSize } from "./bad-image.js";
 import { displayed } from "./dicom-display.js";
 import { storedValues } from "./dicom-pixels.js";
 import { checkSyntax } from "./dicom-syntax.js";
-import { lookUpTable, number, pairs, signedByFile, text } from "./dicom-values.js";
+import { firstText, lookUpTable, number, pairs, signedByFile, text } from "./dicom-values.js";
 import dicomParser from "./vendor/dicom-parser.js";
 
 /** @import { GreyImage } from "./resize.js" */
 
 const GREYS = ["MONOCHROME1", "MONOCHROME2"];
+const HEADER = ["x00080060", "x00180015", "x00185101"]; // Modality, BodyPartExamined, ViewPosition
 const ARRAYS = {
   8: [Uint8Array, Int8Array],
   16: [Uint16Array, Int16Array],
   32: [Uint32Array, Int32Array],
 };
 
-/** @param {Uint8Array} bytes an uncompressed grey DICOM file of one frame @returns {GreyImage} @throws {BadImage} */
+/** @param {Uint8Array} bytes an uncompressed grey DICOM file of one frame @returns {GreyImage & {header: string[]}} @throws {BadImage} */
 export function fromDicom(bytes) {
   const dataset = parsed(bytes);
   const about = attributes(dataset);
   check(about);
   const { values, padding } = storedValues(words(dataset, about), about);
   const data = displayed(values, padding, about);
-  return { width: about.columns, height: about.rows, data };
+  const header = HEADER.map((tag) => firstText(dataset, tag));
+  return { width: about.columns, height: about.rows, data, header };
 }
 
 function parsed(bytes) {

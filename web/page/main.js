@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 import { offerOperatingPoints } from "./operating-point.js";
 import { ranked } from "./ranking.js";
 import { Result } from "./result.js";
-import { summary } from "./text.js";
+import { refusal, summary } from "./text.js";
 
 const worker = new Worker("worker.js", { type: "module" });
 const [status, error] = [element("status"), element("error")];
@@ -32,7 +32,7 @@ listenForFiles(element("file"), (file, count) => {
 
 function ready(message) {
   facts = message.facts;
-  result = new Result(facts);
+  result = new Result(facts, announce);
   showAbout(facts);
   offerOperatingPoints(facts, decide);
   element("served").hidden = true;
@@ -59,18 +59,22 @@ function showError(sentence) {
 
 function answer(message) {
   answered = message;
-  const findings = ranked(facts, message.probabilities);
-  result.show(findings, message, name);
-  status.textContent = summary(findings, message.distance, name) + ignored;
+  result.show(ranked(facts, message.probabilities), message, name);
+  announce();
   setState("answered");
 }
 
 /** Decide again, by these thresholds; the choice is on the page only while there is an answer. */
 function decide(threshold) {
   facts = { ...facts, threshold };
+  result.decide(ranked(facts, answered.probabilities));
+  announce();
+}
+
+/** Say what the page shows: the answer, or why there is none. */
+function announce() {
   const findings = ranked(facts, answered.probabilities);
-  result.decide(findings);
-  status.textContent = summary(findings, answered.distance, name) + ignored;
+  status.textContent = (result.withheld ? refusal(answered.unfamiliar, name) : summary(findings, name)) + ignored;
 }
 
 function progress({ share }) {

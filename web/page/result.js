@@ -6,9 +6,14 @@ import { FindingList } from "./finding-list.js";
 import { pixelMap } from "./occlusion.js";
 
 export class Result {
-  /** @param facts of the network */
-  constructor(facts) {
+  /** @param facts of the network @param {() => void} onReveal called when a withheld answer is shown all the same */
+  constructor(facts, onReveal) {
     this.facts = facts;
+    element("reveal").addEventListener("click", () => {
+      this.#withhold(false);
+      element("labels").querySelector("input:checked").focus();
+      onReveal();
+    });
     element("key").hidden = facts.exclusive;
     this.findings = new FindingList(element("labels"), () => this.#updateMap());
     const show = element("show");
@@ -22,13 +27,14 @@ export class Result {
 
   /**
    * @param {import("./ranking.js").Finding[]} findings
-   * @param {{image: import("./resize.js").GreyImage, distance: number}} answer the worker's
+   * @param {{image: import("./resize.js").GreyImage, unfamiliar: string[]}} answer the worker's; it is withheld until
+   *   the reader asks for it if the image is not for the network
    * @param {string} name of the file
    */
-  show(findings, { image, distance }, name) {
+  show(findings, { image, unfamiliar }, name) {
     Object.assign(this, { drops: null, name });
     this.findings.list(findings);
-    this.#warn(distance);
+    this.#warn(unfamiliar);
     drawImage(element("image"), image);
     element("xray").style.setProperty("--ratio", image.width / image.height);
     this.progress(0);
@@ -53,13 +59,17 @@ export class Result {
     this.#updateMap();
   }
 
-  #warn(distance) {
-    const box = element("warning");
-    box.hidden = !(distance > 1);
-    box.replaceChildren(
-      create("strong", {}, "Unlike the images that this network was trained on."),
-      ` Its distance from them is ${distance.toFixed(1)} times the limit: do not rely on the answer.`,
-    );
+  #warn(unfamiliar) {
+    element("warning").hidden = unfamiliar.length === 0;
+    element("reasons").replaceChildren(...unfamiliar.map((reason) => create("li", {}, reason)));
+    element("result").classList.toggle("unfamiliar", unfamiliar.length > 0);
+    this.#withhold(unfamiliar.length > 0);
+  }
+
+  #withhold(withheld) {
+    this.withheld = withheld;
+    element("reveal").hidden = !withheld;
+    for (const part of ["map", "explanation", "findings"]) element(part).classList.toggle("withheld", withheld);
   }
 
   #updateMap() {

@@ -13,16 +13,19 @@ export function decision({ threshold, present }) {
   return present ? "present" : "absent";
 }
 
+/** That there is no answer, for screen readers. @param {string[]} unfamiliar @param {string} name of the file */
+export function refusal(unfamiliar, name) {
+  return `${name} – no answer: ${unfamiliar.join("; ")}.`;
+}
+
 /**
- * The result in one or two sentences, for screen readers.
+ * The result in a sentence, for screen readers.
  *
  * @param {import("./ranking.js").Finding[]} findings
- * @param {number} distance from the training images; above 1 the image is out of distribution
  * @param {string} name of the file
  */
-export function summary(findings, distance, name) {
+export function summary(findings, name) {
   const present = findings.filter((finding) => finding.present);
   const list = present.map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ");
-  const warning = distance > 1 ? "Unlike the training images. " : "";
-  return `${warning}${name} – ${list ? `${decision(present[0])}: ${list}` : "no finding reaches its threshold"}.`;
+  return `${name} – ${list ? `${decision(present[0])}: ${list}` : "no finding reaches its threshold"}.`;
 }

@@ -2,7 +2,7 @@
  * Reads images and runs the network in a worker, so the page stays responsive.
  *
  * In: `{id, file}`. Out: once `{kind: "ready", facts}` or `{kind: "broken", reason}`. Then for each file, with its
- * `id`, either `{kind: "failed", reason}`, or `{kind: "answer", image, probabilities, distance}`, then any number of
+ * `id`, either `{kind: "failed", reason}`, or `{kind: "answer", image, probabilities, unfamiliar}`, then any number of
  * `{kind: "progress", share}`, then `{kind: "map", drops}`. A newer file ends the work on an older one.
  */
 
@@ -12,6 +12,7 @@ import { logOddsDrops } from "./occlusion.js";
 import { preview } from "./preview.js";
 import { readImage } from "./read-image.js";
 import { square } from "./square.js";
+import { reasons } from "./unfamiliar.js";
 
 const loading = Network.load(new URL("model.onnx", import.meta.url), new URL("model.json", import.meta.url));
 loading.then(
@@ -39,7 +40,8 @@ async function answer(id, file) {
   const pixels = square(original, size, keepAspect);
   const { probabilities, distances } = await network.run([pixels]);
   const image = preview(original, keepAspect);
-  postMessage({ kind: "answer", id, image, probabilities: probabilities[0], distance: distances[0] });
+  const unfamiliar = reasons(original, original.header, distances[0]);
+  postMessage({ kind: "answer", id, image, probabilities: probabilities[0], unfamiliar });
   await explain(id, network, pixels, probabilities[0]);
 }
 
