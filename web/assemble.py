@@ -17,12 +17,23 @@ COPIES = {  # path in node_modules: name in site/vendor
     "onnxruntime-web/dist/ort.wasm.bundle.min.mjs": "ort.wasm.bundle.min.mjs",
     "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
     "fflate/esm/browser.js": "fflate.js",
+    "jpeg-lossless-decoder-js/release/lossless.js": "jpeg-lossless.js",
 }
 FOLDERS = {"fast-png/lib": "fast-png", "iobuffer/lib": "iobuffer"}
 BY_NAME = {"fflate": "../fflate.js", "iobuffer": "../iobuffer/iobuffer.js"}
-LICENCES = ("dicom-parser", "fast-png", "fflate", "iobuffer")  # onnxruntime-web (MIT) has no licence file
+CODECS = {  # CommonJS beside its WebAssembly in node_modules: name in site/vendor
+    "@cornerstonejs/codec-charls/dist/charlswasm_decode": "charls",
+    "@cornerstonejs/codec-openjpeg/dist/openjpegwasm_decode": "openjpeg",
+}
+LICENCES = (
+    "jpeg-lossless-decoder-js",
+    "dicom-parser",
+    "fast-png",
+    "fflate",
+    "iobuffer",
+)  # the others (MIT) have no file
 
-# dicom-parser is a CommonJS module. Without zlib it refuses deflated files, which we refuse before it.
+# dicom-parser and the codecs are CommonJS modules. Without zlib it refuses deflated files, which we refuse before it.
 ES_MODULE = """const module = {{ exports: {{}} }}, exports = module.exports, require = () => {{}};
 {}
 export default module.exports;
@@ -50,6 +61,10 @@ def _copy_libraries(vendor: Path) -> None:
             script.write_text(_import_by_path(script.read_text("utf-8")), "utf-8")
     parser = (PACKAGES / "dicom-parser/dist/dicomParser.min.js").read_text("utf-8")
     (vendor / "dicom-parser.js").write_text(ES_MODULE.format(parser), "utf-8")
+    for source, name in CODECS.items():
+        script = (PACKAGES / f"{source}.js").read_text("utf-8")
+        (vendor / f"{name}.js").write_text(ES_MODULE.format(script), "utf-8")
+        shutil.copy(PACKAGES / f"{source}.wasm", vendor / f"{name}.wasm")
     for package in LICENCES:
         shutil.copy(PACKAGES / package / "LICENSE", vendor / f"{package}.LICENSE")
 

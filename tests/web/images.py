@@ -5,9 +5,10 @@ from zlib import compress
 import numpy as np
 from PIL import Image, PngImagePlugin
 from pydicom import Dataset, dcmread
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.encaps import encapsulate, generate_fragments
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from tests.images.dicom_files import lut, packed_lut, recode
+from tests.images.dicom_files import encode, lut, packed_lut, recode
 from tests.images.dicom_files import write as write_dicom
 
 TURNS = range(1, 9)
@@ -176,6 +177,24 @@ DICOMS = {
     "modality table, 12 bits": dicom(ModalityLUTSequence=[lut(0, 12, range(4095, -1, -1))], **WINDOW),
 }
 
+LOSSLESS = ("JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "JPEGLSLossless", "JPEG2000Lossless", "RLELossless")
+KINDS = {
+    "8 bits": dicom(xray()),
+    "12 bits": dicom(BitsStored=12, **WINDOW),
+    "16 bits": dicom(sixteen_bits(), **WINDOW),
+    "signed": dicom((NOISE.astype(int) - 2000).astype("i2"), **WINDOW),
+}
+PACKED = {
+    f"{codec}, {kind}": lambda path, codec=codec, write=write: recode(write(path), codec)
+    for codec in LOSSLESS
+    for kind, write in KINDS.items()
+}
+PACKED |= {
+    f"big endian, {kind}": lambda path, write=write: encode(write(path), ExplicitVRBigEndian)
+    for kind, write in KINDS.items()
+}
+DICOMS |= PACKED
+
 FILES = {
     f"{kind}: {name}": write
     for kind, files in {"PNG": PNGS, "JPEG": JPEGS, "DICOM": DICOMS}.items()
@@ -220,6 +239,15 @@ def wrong_bit(path):
     return path
 
 
+def half_compressed(path):
+    """A film whose one fragment of JPEG 2000 ends too early, in a whole file."""
+    packed = dcmread(recode(dicom(FILM)(path), "JPEG2000Lossless"))
+    frame = generate_fragments(packed.PixelData)
+    packed.PixelData = encapsulate([b"".join(frame)[:900]])
+    packed.save_as(path)
+    return path
+
+
 BROKEN = {
     "a text": (written(b"Pleural effusion on the left.\n" * 9), "is not a PNG, JPEG or DICOM image"),
     "nothing": (written(b""), "is not a PNG, JPEG or DICOM image"),
@@ -235,7 +263,8 @@ BROKEN = {
     ),
     "half a DICOM": (lambda path: cut(dicom()(path)), "cut short"),
     "a DICOM's first bytes": (written(bytes(128) + b"DICM"), "damaged DICOM"),
-    "a compressed DICOM": (lambda path: recode(dicom()(path), "JPEG2000Lossless"), "is a compressed DICOM file"),
+    "half a compressed DICOM": (half_compressed, "cannot be decoded, damaged or cut short"),
+    "a JPEG of 12 bits": (lambda path: recode(dicom(BitsStored=12)(path), "JPEGExtendedProcess2_4"), "of 12 bits"),
     "a DICOM of two frames": (dicom(NumberOfFrames=2, PixelData=bytes(4 * NOISE.size)), "has 2 frames"),
     "a DICOM of more bits than it says": (dicom(FILM, BitsStored=11), "values of more than the 11 bits"),
     "a DICOM in colour": (dicom(colour()), "in RGB"),

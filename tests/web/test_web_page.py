@@ -10,6 +10,7 @@ import pytest
 
 from rayling.predict.model import OnnxModel
 from tests.browser import missing
+from tests.images.dicom_files import recode
 from tests.images.dicom_files import write as write_dicom
 from tests.web.images import BROKEN, DICOMS, JPEGS, PNGS, save, xray
 from tests.web.reference import agrees
@@ -26,6 +27,14 @@ def test_no_request_leaves_this_machine_and_reading_works_offline(page, model, t
     assert page("requests") == before  # reading sends no request, not even to this machine
     assert {f"{model.address}model.onnx", f"{model.address}model.json"} <= set(before)
     assert {urlsplit(address).hostname for address in before} == {"127.0.0.1"}
+
+
+def test_a_decoder_is_loaded_from_the_page_itself_when_a_film_needs_it(page, model, tmp_path):
+    before = len(page("requests"))
+    for seed in range(2):
+        write_dicom(tmp_path / f"{seed}.dcm", xray(seed=seed))
+        agrees(page.read(recode(tmp_path / f"{seed}.dcm", "JPEGLSLossless")), model, tmp_path / f"{seed}.packed")
+    assert page("requests")[before:] == [f"{model.address}vendor/charls.{kind}" for kind in ("js", "wasm")]
 
 
 FETCH = """new Promise((resolve) => {

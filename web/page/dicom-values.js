@@ -1,6 +1,7 @@
 /** Values of a dicom-parser data set. Tags are written as there: "x" and eight hexadecimal digits. */
 
 import { BadImage } from "./bad-image.js";
+import { BIG_ENDIAN } from "./dicom-syntax.js";
 
 /** The first number of an element, undefined if it is absent or empty; `kind` is one of dicom-parser's readers. */
 export function number(dataset, tag, kind = "uint16") {
@@ -54,5 +55,16 @@ export function lookUpTable(dataset, tag, pixelsSigned) {
   const asSigned = isSigned(item, "x00283002", pixelsSigned) || pixelsSigned;
   const first = asSigned ? item.int16("x00283002", 1) : item.uint16("x00283002", 1);
   const entries = item.byteArray.slice(content.dataOffset, content.dataOffset + length);
+  if (isBigEndian(dataset)) swapped(entries, 2);
   return { first, bits, entries: packed ? entries : new Uint16Array(entries.buffer) };
+}
+
+/** @returns {Uint8Array} the same bytes, those of each word in the other order */
+export function swapped(bytes, size) {
+  for (let at = 0; at + size <= bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+  return bytes;
+}
+
+function isBigEndian(dataset) {
+  return text(dataset, "x00020010") === BIG_ENDIAN;
 }
