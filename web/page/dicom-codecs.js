@@ -13,6 +13,7 @@ const LIBRARIES = {
   charls: { script: "./vendor/charls.js", decoder: "JpegLSDecoder" },
   openjpeg: { script: "./vendor/openjpeg.js", decoder: "J2KDecoder" },
 };
+const loaded = {}; // promises of libraries, by name
 const DECODERS = {
   jpeg: (frame) => fromJpeg(frame),
   lossless: jpegLossless,
@@ -52,14 +53,17 @@ async function jpegLossless(frame) {
   return { width, height, data: data instanceof Uint8Array ? data : new Uint16Array(data.buffer) };
 }
 
+async function load(script) {
+  const { default: library } = await import(script);
+  const locateFile = () => new URL(script.replace(/js$/, "wasm"), import.meta.url).href;
+  return library({ locateFile, print: () => {}, printErr: () => {} });
+}
+
 async function byWebAssembly(name, frame, { rows, columns }) {
   const { width, height } = sizeInHeader(frame);
   if (width !== columns || height !== rows) return { width, height };
-  const { script, decoder: constructor } = LIBRARIES[name];
-  const { default: library } = await import(script);
-  const locateFile = () => new URL(script.replace(/js$/, "wasm"), import.meta.url).href;
-  const codec = await library({ locateFile, print: () => {}, printErr: () => {} });
-  const decoder = new codec[constructor]();
+  loaded[name] ??= load(LIBRARIES[name].script);
+  const decoder = new (await loaded[name])[LIBRARIES[name].decoder]();
   try {
     decoder.getEncodedBuffer(frame.length).set(frame);
     decoder.decode();
