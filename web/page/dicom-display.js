@@ -20,11 +20,22 @@ export function displayed(stored, padding, about) {
   const levels = new Uint8Array(stored.length);
   if (low === high) return levels;
   const [scale, inverted] = [255 / (high - low), about.interpretation === "MONOCHROME1"];
-  for (let n = 0; n < levels.length; n++) {
-    const level = Math.min(Math.max(roundHalfEven((step(modality(stored[n])) - low) * scale), 0), 255);
-    if (!padding[n]) levels[n] = inverted ? 255 - level : level;
-  }
+  const levelOf = remembered(stored, (value) => {
+    const level = Math.min(Math.max(roundHalfEven((step(modality(value)) - low) * scale), 0), 255);
+    return inverted ? 255 - level : level;
+  });
+  for (let n = 0; n < levels.length; n++) if (!padding[n]) levels[n] = levelOf(stored[n]);
   return levels;
+}
+
+/** The same function of the stored values, computed once for each of those of 16 bits or less. */
+function remembered(stored, compute) {
+  if (stored.BYTES_PER_ELEMENT > 2) return compute;
+  const known = new Int16Array(2 ** 16).fill(-1);
+  return (value) => {
+    const key = value & 0xffff;
+    return known[key] < 0 ? (known[key] = compute(value)) : known[key];
+  };
 }
 
 /** @returns {Step} from stored values to modality values; an empty number changes nothing */

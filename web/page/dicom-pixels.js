@@ -18,15 +18,21 @@ const ROWS_COMPARED = 256; // of an image, to tell values of more bits from othe
 export function storedValues(words, about) {
   const { bitsAllocated, bitsStored, signed } = about;
   const isPadding = paddingOf(about);
-  const padding = Uint8Array.from(words, (word) => (isPadding(word) ? 1 : 0));
+  const padding = new Uint8Array(words.length);
+  mark(padding, words, isPadding);
   if (bitsStored === bitsAllocated) return { values: words, padding };
   const shift = shiftOf(words, padding, about);
   const [left, right] = [32 - bitsStored - shift, 32 - bitsStored];
   const values = words.map((word) => (signed ? (word << left) >> right : (word << left) >>> right));
   const whole = words.map((word) => (signed ? word >> shift : word >>> shift));
   refuseMoreBits(whole, values, padding, about);
-  for (let n = 0; n < values.length; n++) if (isPadding(values[n])) padding[n] = 1;
+  mark(padding, values, isPadding);
   return { values, padding };
+}
+
+/** Set `padding` to 1 where a number is padding. @param {((number: number) => boolean) | null} isPadding */
+function mark(padding, numbers, isPadding) {
+  if (isPadding) for (let n = 0; n < numbers.length; n++) if (isPadding(numbers[n])) padding[n] = 1;
 }
 
 /** How many bits lie below the stored values: `highBit` says so unless the words belie it. */
@@ -56,13 +62,13 @@ function refuseMoreBits(whole, values, padding, { rows, columns, bitsStored }) {
   }
 }
 
-/** Whether a number is padding (PS3.3, C.7.5.1.1.2), whose sign may be written otherwise than that of the pixels. */
+/** Whether a number is padding (PS3.3, C.7.5.1.1.2), whose sign may be written otherwise; null if none can be. */
 function paddingOf({ padding, paddingLimit = padding, bitsAllocated, signed }) {
   const least = signed ? -(2 ** (bitsAllocated - 1)) : 0;
   const most = least + 2 ** bitsAllocated - 1;
   const fitting = (end) => [end, end - 2 ** 16, end + 2 ** 16].find((each) => least <= each && each <= most);
   const ends = [fitting(padding), fitting(paddingLimit)];
-  if (ends.includes(undefined)) return () => false;
+  if (ends.includes(undefined)) return null;
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
   return (value) => value >= low && value <= high;
 }
