@@ -19,8 +19,24 @@ class Handler(SimpleHTTPRequestHandler):
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES  # on Windows the defaults depend on the registry
     policy = ""
+    packed = False
+
+    def send_head(self):
+        """Send the compressed copy of a file, if there is one and the browser takes it."""
+        takes = "gzip" in self.headers.get("Accept-Encoding", "")
+        self.packed = takes and Path(f"{self.translate_path(self.path)}.gz").is_file()
+        if self.packed:
+            self.path = f"{self.path.partition('?')[0]}.gz"
+        return super().send_head()
+
+    def guess_type(self, path) -> str:
+        """The type of a file, of a compressed copy that of its content."""
+        return super().guess_type(str(path).removesuffix(".gz"))
 
     def end_headers(self) -> None:
+        if self.packed:
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Vary", "Accept-Encoding")
         self.send_header("Content-Security-Policy", self.policy)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")  # the next `make web` may bring another model

@@ -1,5 +1,6 @@
 """The folder that `rayling page` writes: complete, and served by the script in it."""
 
+import gzip
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -55,6 +57,18 @@ def test_a_copy_of_the_folder_serves_itself(model, tmp_path):
         (200, "application/wasm"),
     ]
     assert taken.returncode == 1 and taken.stderr.count("\n") == 1 and "choose another" in taken.stderr
+
+
+def test_large_files_are_sent_compressed_to_those_who_take_it(model):
+    name, whole = "vendor/ort-wasm-simd-threaded.wasm", {}
+    connection = http.client.HTTPConnection(urlsplit(model.address).netloc, timeout=10)
+    for encoding in ("gzip, br", "identity"):
+        connection.request("GET", f"/{name}", headers={"Accept-Encoding": encoding})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.headers["Content-Type"] == "application/wasm"
+        whole[answer.headers["Content-Encoding"]] = answer.read()
+    assert gzip.decompress(whole["gzip"]) == whole[None] == (model.site / name).read_bytes()
+    assert len(whole["gzip"]) < 0.4 * len(whole[None])
 
 
 def test_the_lock_file_names_no_host():
