@@ -15,15 +15,14 @@ def picture(path, title):
     return path.read_bytes()
 
 
-def test_letters_that_no_font_has_are_told_once_for_all_pictures(tmp_path, capsys, recwarn):
-    matplotlib.rcParams["font.family"], families = ["DejaVu Sans"], matplotlib.rcParams["font.family"]
+def test_letters_that_no_font_has_are_told_once_for_all_pictures(tmp_path, capsys, recwarn, monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "font.family", ["DejaVu Sans"])
     plotting._say_that_letters_are_missing.cache_clear()
     picture(tmp_path / "a.png", "Pleural Effusion ± ß")
     assert not capsys.readouterr().out
     assert picture(tmp_path / "b.png", "肺炎") == picture(tmp_path / "c.png", "心脏")  # boxes
     assert capsys.readouterr().out.count("\n") == 1
     assert not recwarn.list
-    matplotlib.rcParams["font.family"] = families
 
 
 def test_another_warning_is_not_lost(tmp_path, monkeypatch):

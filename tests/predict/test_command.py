@@ -1,6 +1,5 @@
 """The command `rayling`: its subcommands, in a clone and installed from the wheel."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,12 +11,12 @@ from rayling.__main__ import COMMANDS
 from tests.browser import missing
 from tests.predict.test_predict_process import shell
 from tests.tiny import ROOT
+from web.assemble import assemble
 
 
-def rayling(*arguments, python=sys.executable, cwd=ROOT):
-    """What `python -m rayling` does, without the packages of this clone if `cwd` is elsewhere."""
-    command = [python, "-m", "rayling", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | {"PYTHONPATH": ""})
+def rayling(*arguments):
+    """What `python -m rayling` prints in this clone."""
+    return subprocess.run([sys.executable, "-m", "rayling", *arguments], capture_output=True, text=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -38,22 +37,22 @@ def test_an_unknown_command_is_refused_with_the_list_of_all():
 def installed(tmp_path_factory):
     """The Python of an empty environment in which the wheel is installed, built from a copy of what git knows."""
     folder = tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "rayling", "pyproject.toml", "LICENSE"],
-                            cwd=ROOT, capture_output=True, text=True, check=True)  # fmt: skip
-    for name in listed.stdout.splitlines():
-        (folder / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / "clone" / name)
+    python, clone = folder / "venv/bin/python", folder / "clone"
+    listing = ["git", "ls-files", "-co", "--exclude-standard", "rayling", "pyproject.toml", "LICENSE"]
+    for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
     if missing() is None:
-        from web.assemble import assemble
-
-        assemble(folder / "clone/rayling/page/files")
+        assemble(clone / "rayling/page/files")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    python = folder / "venv/bin/python"
-    for arguments in (["wheel", "--no-deps", "--wheel-dir", folder, folder / "clone"], ["install"]):
-        arguments += [next(folder.glob("*.whl"))] if arguments == ["install"] else []
-        done = subprocess.run([python, "-m", "pip", *arguments], capture_output=True, text=True, cwd=folder)
-        if "No matching distribution found" in done.stderr or "Connection" in done.stderr:
-            pytest.skip(f"no package registry: {done.stderr.strip().splitlines()[-1]}")
+
+    def pip(*arguments):
+        return subprocess.run([python, "-m", "pip", *arguments], capture_output=True, text=True, cwd=folder)
+
+    if pip("download", "--no-deps", "--dest", folder / "probe", "tqdm").returncode:
+        pytest.skip("no package registry can be reached")
+    for arguments in (["wheel", "--no-deps", clone], ["install", "--find-links", ".", "rayling"]):
+        done = pip(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     return python
 

@@ -37,6 +37,15 @@ def test_a_decoder_is_loaded_from_the_page_itself_when_a_film_needs_it(page, mod
     assert page("requests")[before:] == [f"{model.address}vendor/charls.{kind}" for kind in ("js", "wasm")]
 
 
+def test_a_decoder_that_cannot_be_loaded_is_not_the_fault_of_the_film(page, model, tmp_path):
+    film = recode(write_dicom(tmp_path / "film", xray()), "JPEG2000Lossless")
+    page("cut", True)
+    assert "needs a decoder that could not be loaded" in page.read(film)["error"]
+    page.forgive("ERR_INTERNET_DISCONNECTED")
+    page("cut", False)
+    agrees(page.read(film), model, film)
+
+
 FETCH = """new Promise((resolve) => {
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
     resolve(`${effectiveDirective} forbids ${blockedURI}`);

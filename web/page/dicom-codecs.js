@@ -10,15 +10,15 @@ import { fromJpeg } from "./jpeg.js";
 import { fromRle } from "./rle.js";
 
 const LIBRARIES = {
-  charls: { script: "./vendor/charls.js", decoder: "JpegLSDecoder" },
-  openjpeg: { script: "./vendor/openjpeg.js", decoder: "J2KDecoder" },
+  lossless: () => import("./vendor/jpeg-lossless.js"),
+  charls: () => webAssembly("charls"),
+  openjpeg: () => webAssembly("openjpeg"),
 };
-const loaded = {}; // promises of libraries, by name
 const DECODERS = {
   jpeg: (frame) => fromJpeg(frame),
   lossless: jpegLossless,
-  charls: (frame, about) => byWebAssembly("charls", frame, about),
-  openjpeg: (frame, about) => byWebAssembly("openjpeg", frame, about),
+  charls: (frame, about, { JpegLSDecoder }) => byWebAssembly(JpegLSDecoder, frame, about),
+  openjpeg: (frame, about, { J2KDecoder }) => byWebAssembly(J2KDecoder, frame, about),
   rle: (frame, about) => ({ width: about.columns, height: about.rows, data: fromRle(frame, about) }),
 };
 
@@ -27,11 +27,13 @@ const DECODERS = {
  * @param {Uint8Array} frame the encoded bytes
  * @param {{rows: number, columns: number, bitsAllocated: number}} about
  * @returns {Promise<Uint8Array>} the bytes of the words, rows × columns of `bitsAllocated` bits, little endian
- * @throws {BadImage} for a frame that is damaged or of another size than the header says
+ * @throws {BadImage} for a frame that is damaged or of another size than the header says, and if the decoder cannot be
+ *   loaded
  */
 export async function decodedFrame(name, frame, about) {
+  const library = await loadedLibrary(name);
   try {
-    const { width, height, data } = await DECODERS[name](frame, about);
+    const { width, height, data } = await DECODERS[name](frame, about, library);
     if (width !== about.columns || height !== about.rows) throw new RangeError(`${width} × ${height} pixels`);
     return widened(data, about);
   } catch (error) {
@@ -45,25 +47,33 @@ function widened(data, { rows, columns, bitsAllocated }) {
   return new Uint8Array({ 8: Uint8Array, 16: Uint16Array, 32: Uint32Array }[bitsAllocated].from(data).buffer);
 }
 
-async function jpegLossless(frame) {
-  const { Decoder } = await import("./vendor/jpeg-lossless.js");
+const libraries = {}; // that are loaded, by name
+
+async function loadedLibrary(name) {
+  try {
+    return (libraries[name] ??= await LIBRARIES[name]?.());
+  } catch (error) {
+    throw new BadImage("needs a decoder that could not be loaded: is the page still served?", { cause: error });
+  }
+}
+
+async function webAssembly(name) {
+  const { default: library } = await import(`./vendor/${name}.js`);
+  const locateFile = () => new URL(`./vendor/${name}.wasm`, import.meta.url).href;
+  return library({ locateFile, print: () => {}, printErr: () => {} });
+}
+
+function jpegLossless(frame, _, { Decoder }) {
   const decoder = new Decoder();
   const data = decoder.decode(frame.buffer, frame.byteOffset, frame.length);
   const { dimX: width, dimY: height } = decoder.frame;
   return { width, height, data: data instanceof Uint8Array ? data : new Uint16Array(data.buffer) };
 }
 
-async function load(script) {
-  const { default: library } = await import(script);
-  const locateFile = () => new URL(script.replace(/js$/, "wasm"), import.meta.url).href;
-  return library({ locateFile, print: () => {}, printErr: () => {} });
-}
-
-async function byWebAssembly(name, frame, { rows, columns }) {
+function byWebAssembly(Decoder, frame, { rows, columns }) {
   const { width, height } = sizeInHeader(frame);
   if (width !== columns || height !== rows) return { width, height };
-  loaded[name] ??= load(LIBRARIES[name].script);
-  const decoder = new (await loaded[name])[LIBRARIES[name].decoder]();
+  const decoder = new Decoder();
   try {
     decoder.getEncodedBuffer(frame.length).set(frame);
     decoder.decode();
